@@ -1,0 +1,148 @@
+"""Blocks, ticks and registry versions: what ``readings-*`` carries.
+
+A block is columnar JSON: packets as columns, readings as columns, so that one Kafka message holds what
+a writer had at hand (design §4). A value is a whole number and its count of decimals, never a float:
+``12.50`` is ``1250`` with ``places`` ``"2"``, so it keeps the decimals it was sent with.
+
+Format 1. Columns of one table have one length; indices point into ``sources`` and ``factors``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+VERSION = 1
+NO_VALUE = "-"
+"""In ``places``: the packet named the factor and gave no value."""
+NO_FLAG = "_"
+"""In ``flags``: the packet gave no flag; judged as N, but known to be assumed."""
+PLACES = "0123456789abcdefghijklmnopqrstuvwxyz"
+"""Count of decimals as one character."""
+
+HOUR, MINUTE, REALTIME, DAY = "h", "m", "r", "d"
+
+
+class Block(msgspec.Struct, tag_field="kind", tag="block", forbid_unknown_fields=False):
+    """Packets for one partition that one writer had at hand.
+
+    ``writer``:``first + i`` is the identity of packet i, the same in ``packets``. ``times`` are ends
+    of periods in epoch seconds (HJ 212 names the start of a period; the gateway turns it), ``received``
+    epoch milliseconds by the writer's clock. ``counts[i]`` readings of packet i stand next to each
+    other in ``factor``, ``values``, ``places`` and ``flags``.
+    """
+
+    writer: str
+    first: int
+    sources: list[str]
+    factors: list[str]
+    source: list[int]
+    times: list[int]
+    periods: str
+    received: list[int]
+    qn: list[str]
+    counts: list[int]
+    factor: list[int]
+    values: list[int]
+    places: str
+    flags: str
+    v: int = VERSION
+
+    def faults(self) -> str | None:
+        """Why the columns do not fit together, or None."""
+        n, m = len(self.source), len(self.factor)
+        if not (n == len(self.times) == len(self.periods) == len(self.received) == len(self.qn) == len(self.counts)):
+            return "packet columns differ in length"
+        if not (m == len(self.values) == len(self.places) == len(self.flags) == sum(self.counts)):
+            return "reading columns differ in length"
+        if any(i < 0 or i >= len(self.sources) for i in self.source):
+            return "a packet names a source outside the block"
+        if any(i < 0 or i >= len(self.factors) for i in self.factor):
+            return "a reading names a factor outside the block"
+        if any(c < 0 for c in self.counts):
+            return "a packet has a negative count"
+        return None
+
+
+class Tick(msgspec.Struct, tag_field="kind", tag="tick"):
+    """The passing of time: no reading of this writer before ``now`` (epoch ms) is still to come."""
+
+    writer: str
+    now: int
+    v: int = VERSION
+
+
+class RegistryVersion(msgspec.Struct, tag_field="kind", tag="registry"):
+    """A checked registry, in force for this partition from this offset on."""
+
+    writer: str
+    digest: str
+    text: str
+    received: int
+    v: int = VERSION
+
+
+Reading = Block | Tick | RegistryVersion
+
+_decoder: msgspec.json.Decoder[Block | Tick | RegistryVersion] = msgspec.json.Decoder(Block | Tick | RegistryVersion)
+_encoder = msgspec.json.Encoder()
+
+
+class BlockError(ValueError):
+    """A message on ``readings-*`` that this version cannot use; the text says why."""
+
+
+def encode(message: Block | Tick | RegistryVersion) -> bytes:
+    """JSON bytes of a message."""
+    return _encoder.encode(message)
+
+
+def decode(data: bytes) -> Block | Tick | RegistryVersion:
+    """A message from its JSON bytes.
+
+    Raises:
+        BlockError: not JSON, not of this format, a newer version, or columns that do not fit.
+    """
+    try:
+        message = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BlockError(f"not a message of format {VERSION}: {error}") from None
+    if message.v != VERSION:
+        raise BlockError(f"format {message.v}, this program reads {VERSION}: upgrade it before the writers")
+    if isinstance(message, Block) and (fault := message.faults()):
+        raise BlockError(fault)
+    return message
+
+
+def number(text: str, shift: int = 0) -> tuple[int, int]:
+    """Whole number and count of decimals of a decimal text; ``shift`` moves the point left (units).
+
+    ``number("12.50")`` is ``(1250, 2)``; ``number("300", 3)`` is ``(300, 3)``, 0.300.
+
+    Raises:
+        ValueError: not a plain decimal, or more digits than a block can carry.
+    """
+    body = text[1:] if text[:1] == "-" else text
+    whole, point, decimals = body.partition(".")
+    digits = whole + decimals
+    if not (digits.isascii() and digits.isdigit()) or not whole or (point and not decimals):
+        raise ValueError(f"{text!r} is not a plain decimal number")
+    places = len(decimals) + shift
+    if len(digits) > 18 or not 0 <= places < len(PLACES):
+        raise ValueError(f"{text!r} has more digits than a reading can have")
+    return (-int(digits) if text[:1] == "-" else int(digits)), places
+
+
+def decimal_text(value: int, places: int) -> str:
+    """The decimal text of a value, with the decimals it was sent with."""
+    if places == 0:
+        return str(value)
+    sign, digits = ("-", str(-value)) if value < 0 else ("", str(value))
+    digits = digits.rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def to_builtins(message: Any) -> Any:
+    """Plain dicts and lists of a message, for printing."""
+    return msgspec.to_builtins(message)
