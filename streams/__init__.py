@@ -1,0 +1,1 @@
+"""The pipes: broker, gateway, replay, state kernel, sink. Knows schemas; judges nothing."""

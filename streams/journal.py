@@ -1,0 +1,228 @@
+"""The journal of the embedded default: what one writer appended, in order, in files.
+
+The embedded broker forgets; the journal is the log. Before an answer goes out, what it answers for is
+written here and synced. After any death everything is rebuilt by appending the journal to a fresh
+broker (decision 0004). Format 1:
+
+* files ``00000001.log``, ``00000002.log`` … of at most 64 MiB;
+* a record is ``<length u32><crc32 u32>`` and that many bytes of msgpack ``[topic, partition, key, value]``;
+* ``log.json`` says the format and, once somebody has spoken, the clock: ``live`` or ``virtual``, for ever.
+
+A record cut short by a crash can only be the last one and was never answered for: it is cut off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import msgspec
+
+FORMAT = 1
+HEADER = "log.json"
+SEGMENT_BYTES = 64 * 1024 * 1024
+
+_HEAD = struct.Struct("<II")
+_encode = msgspec.msgpack.Encoder().encode
+_MAX_RECORD = 16 * 1024 * 1024
+
+
+class JournalError(RuntimeError):
+    """The journal's folder cannot be used; the text is one line with the cure."""
+
+
+class Record(NamedTuple):
+    """One message: where it goes and what it is."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+
+
+class Header(msgspec.Struct):
+    """What the log is: its format, and whether its clock is ``live`` or ``virtual`` (design §5); null: not yet known."""
+
+    clock: str | None = None
+    format: int = FORMAT
+
+
+class Journal:
+    """A folder of records, owned by one process."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or create.
+
+        Raises:
+            JournalError: not writable, in use by another process, or of another format.
+        """
+        self.folder = folder
+        self.header = Header()
+        self._file: IO[bytes] | None = None
+        self._size = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = open(folder / "lock", "a+b")  # noqa: SIM115 - held as long as the process lives
+        except OSError as error:
+            raise JournalError(f"{folder}: {error.strerror}: give a folder that can be written with --data") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise JournalError(
+                f"{folder}: in use by another envstream: stop it, or give another folder with --data"
+            ) from None
+        self.header = self._read_header()
+        self._cut_torn_tail()
+
+    @property
+    def clock(self) -> str | None:
+        """``live``, ``virtual``, or None when nobody has spoken yet."""
+        return self.header.clock
+
+    def _segments(self) -> list[Path]:
+        return sorted(self.folder.glob("[0-9]*.log"))
+
+    def _read_header(self) -> Header:
+        path = self.folder / HEADER
+        if not path.exists():
+            if self._segments():
+                raise JournalError(f"{path} is missing beside its records: restore it from a copy")
+            self._write_header(Header())
+            return Header()
+        try:
+            header = msgspec.json.decode(path.read_bytes(), type=Header)
+        except msgspec.DecodeError as error:
+            raise JournalError(f"{path}: {error}: this is not a journal of envstream, or it is damaged") from None
+        if header.format != FORMAT:
+            raise JournalError(f"{path}: format {header.format}, this program reads {FORMAT}: upgrade envstream")
+        return header
+
+    def _write_header(self, header: Header) -> None:
+        """Whole or not at all: written aside, synced, renamed."""
+        path, aside = self.folder / HEADER, self.folder / (HEADER + ".new")
+        try:
+            with open(aside, "wb") as file:
+                file.write(msgspec.json.encode(header))
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except OSError as error:
+            raise JournalError(f"{path}: {error.strerror}: free or mount the disk") from None
+
+    def begin(self, clock: str) -> None:
+        """Fix the clock of a new log: ``live`` or ``virtual``, for ever."""
+        self._write_header(Header(clock))
+        self.header = Header(clock)
+
+    def append(self, records: Iterable[Record], *, sync: bool) -> None:
+        """Write records in order; with ``sync`` they are on the disk when this returns.
+
+        Raises:
+            JournalError: the disk is full or gone; nothing may be answered for then.
+        """
+        parts: list[bytes] = []
+        for record in records:
+            payload = _encode(record)
+            parts.append(_HEAD.pack(len(payload), zlib.crc32(payload)))
+            parts.append(payload)
+        data = b"".join(parts)
+        try:
+            if self._file is None or self._size > SEGMENT_BYTES:
+                self._open_next()
+            assert self._file is not None
+            if data:
+                self._file.write(data)
+                self._size += len(data)
+            if sync:
+                os.fdatasync(self._file.fileno())
+        except OSError as error:
+            raise JournalError(
+                f"{self.folder}: cannot write the journal: {error.strerror}: free or mount the disk"
+            ) from None
+
+    def _open_next(self) -> None:
+        if self._file is not None:
+            os.fdatasync(self._file.fileno())
+            self._file.close()
+        segments = self._segments()
+        number = 1 if not segments else int(segments[-1].stem)
+        if segments and segments[-1].stat().st_size > SEGMENT_BYTES:
+            number += 1
+        path = self.folder / f"{number:08d}.log"
+        created = not path.exists()
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open between appends
+        self._size = self._file.tell()
+        if created:  # the name must survive a power cut too
+            descriptor = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def records(self) -> Iterator[Record]:
+        """Every record from the beginning.
+
+        Raises:
+            JournalError: a damaged record that is not the torn end of the last file.
+        """
+        for path in self._segments():
+            with open(path, "rb") as file:
+                yield from _read(file, path)
+
+    def _cut_torn_tail(self) -> None:
+        segments = self._segments()
+        if not segments:
+            return
+        path = segments[-1]
+        good = 0
+        with open(path, "rb") as file:
+            while (payload := _payload(file)) is not None:
+                good += _HEAD.size + len(payload)
+        if good < path.stat().st_size:
+            with open(path, "r+b") as file:
+                file.truncate(good)
+                os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Sync and let go of the folder."""
+        if self._file is not None:
+            os.fdatasync(self._file.fileno())
+            self._file.close()
+            self._file = None
+        self._lock.close()
+
+
+def read(folder: Path) -> Iterator[Record]:
+    """Every whole record of a journal, without owning it (a running writer's unfinished tail is left out)."""
+    for path in sorted(folder.glob("[0-9]*.log")):
+        with open(path, "rb") as file:
+            while (payload := _payload(file)) is not None:
+                yield msgspec.msgpack.decode(payload, type=Record)
+
+
+def _payload(file: IO[bytes]) -> bytes | None:
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    length, crc = _HEAD.unpack(head)
+    if length > _MAX_RECORD:
+        return None
+    payload = file.read(length)
+    if len(payload) < length or zlib.crc32(payload) != crc:
+        return None
+    return payload
+
+
+def _read(file: IO[bytes], path: Path) -> Iterator[Record]:
+    decode = msgspec.msgpack.Decoder(Record).decode
+    good = 0
+    while (payload := _payload(file)) is not None:
+        good += _HEAD.size + len(payload)
+        yield decode(payload)
+    if good < os.fstat(file.fileno()).st_size:
+        raise JournalError(f"{path}: damaged at byte {good}: restore this file from a copy")
