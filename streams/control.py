@@ -1,0 +1,85 @@
+"""The loopback control connection: a replay sets the clock of the writer (design §5).
+
+One JSON object a line each way, answered in order. Every operation may be repeated: a player that lost the
+connection says hello again and repeats its last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from typing import Any
+
+import msgspec
+
+from schemas import topics
+from schemas.messages import Dead, encode
+from streams.clock import VIRTUAL, ClockError
+from streams.gateway import Gateway
+from streams.journal import Record
+
+log = logging.getLogger("envstream.control")
+
+VERSION = 1
+LIVE_LOG = "this log is live: a replay needs a virtual one; give `envstream up` a fresh folder with --data"
+
+
+class Control:
+    """Serves players beside a gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self._one_at_a_time = asyncio.Lock()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        peer = writer.get_extra_info("peername")[0]
+        try:
+            if not ipaddress.ip_address(peer).is_loopback:
+                return  # the clock of a log is not for the network
+            while line := await reader.readline():
+                reply = await self._answer(line)
+                writer.write(msgspec.json.encode(reply) + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError) as error:
+            log.info("control connection: %s", error)
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            asked = msgspec.json.decode(line)
+            operation = {"hello": self._hello, "clock": self._clock, "dead": self._dead}[asked["op"]]
+        except (msgspec.DecodeError, KeyError, TypeError) as error:
+            return {"ok": False, "error": f"not an operation of the control connection: {error}"}
+        async with self._one_at_a_time:
+            try:
+                return await operation(asked)
+            except (ClockError, KeyError, TypeError, ValueError) as error:
+                return {"ok": False, "error": str(error)}
+
+    async def _hello(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked.get("v") != VERSION:
+            return {"ok": False, "error": f"control format {asked.get('v')}, this gateway speaks {VERSION}"}
+        clock = self.gateway.clock
+        if clock.kind not in (None, VIRTUAL):
+            return {"ok": False, "error": LIVE_LOG}
+        return {"ok": True, "log": clock.kind or "empty", "now": clock.virtual_ms}
+
+    async def _clock(self, asked: dict[str, Any]) -> dict[str, Any]:
+        await self.gateway.settled({int(port): int(count) for port, count in asked.get("sent", {}).items()})
+        now = await self.gateway.set_clock(int(asked["to"]))
+        return {"ok": True, "now": now}
+
+    async def _dead(self, asked: dict[str, Any]) -> dict[str, Any]:
+        received = self.gateway.clock.now_ms()
+        records = []
+        for item in asked["items"]:
+            dead = Dead(
+                id=item["id"], place=item["id"], reason=item["reason"], text=item["text"][:10_000], received=received
+            )
+            records.append(Record(topics.DEAD, 0, item["id"].encode(), encode(dead)))
+        if records:
+            await self.gateway.writer.append(records)
+        return {"ok": True}
