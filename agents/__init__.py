@@ -1,0 +1,1 @@
+"""The judges: thin. They keep slots, ask the law, publish."""

@@ -1,0 +1,91 @@
+"""The air law: hours, days, periods, indices and budgets of a district under the edition of a date.
+
+Pure functions of numpy arrays and dated tables; see docs/law-air.md for the editions, the switches and their defaults.
+Concentrations are int64 thousandths of the published unit (µg/m³; CO mg/m³), MISSING where absent.
+"""
+
+from standards.air.budget import DayBudget, PollutantBudget, YearBudget, day_budget, year_budget
+from standards.air.checks import CHECKS, review
+from standards.air.days import DayVerdicts, StationDays, judge_days, stack, station_days, without_dust
+from standards.air.hours import HourVerdicts, judge_hours
+from standards.air.index import PROFILES, Composite, composite
+from standards.air.limits import attainment_rate, exceeding_days, exceeding_hours
+from standards.air.lines import rules_aqi
+from standards.air.ozone import eight_hour_means
+from standards.air.packed import pack_day, unpack_days
+from standards.air.periods import Statistic, attains, exceedance_multiple, period_index, statistics
+from standards.air.ranking import Place, change_rate, points, rank, rank_change
+from standards.air.rules import (
+    DEFAULT,
+    POLLUTANTS,
+    UNITS,
+    Rules,
+    Switches,
+    categories,
+    edition_for,
+    editions,
+    limit_of,
+    rules_for,
+)
+from standards.air.screen import REASONS, screen_hours, substitute_low
+from standards.air.tally import good_ratio, tally, tally_year
+from standards.air.verdict import REASONS as DAY_REASONS
+from standards.air.verdict import judge_means
+from standards.fixed import MISSING
+
+__all__ = [
+    "CHECKS",
+    "DAY_REASONS",
+    "DEFAULT",
+    "MISSING",
+    "POLLUTANTS",
+    "PROFILES",
+    "REASONS",
+    "UNITS",
+    "Composite",
+    "DayBudget",
+    "DayVerdicts",
+    "HourVerdicts",
+    "Place",
+    "PollutantBudget",
+    "Rules",
+    "StationDays",
+    "Statistic",
+    "Switches",
+    "YearBudget",
+    "attainment_rate",
+    "attains",
+    "categories",
+    "change_rate",
+    "composite",
+    "day_budget",
+    "edition_for",
+    "editions",
+    "eight_hour_means",
+    "exceedance_multiple",
+    "exceeding_days",
+    "exceeding_hours",
+    "good_ratio",
+    "judge_days",
+    "judge_hours",
+    "judge_means",
+    "limit_of",
+    "pack_day",
+    "period_index",
+    "points",
+    "rank",
+    "rank_change",
+    "review",
+    "rules_aqi",
+    "rules_for",
+    "screen_hours",
+    "stack",
+    "station_days",
+    "statistics",
+    "substitute_low",
+    "tally",
+    "tally_year",
+    "unpack_days",
+    "without_dust",
+    "year_budget",
+]
