@@ -29,6 +29,9 @@ MOST_IN_BLOCK = 500
 MOST_WAITING = 5_000
 """Packets in memory; beyond this the gateway stops reading from its sockets until they are written."""
 
+SILENT_S = 30.0
+"""Idle time after which the rest of a packet is given up (emission.md §1.2)."""
+
 UNLISTED = "unlisted"
 OK = "ok"
 
@@ -52,6 +55,7 @@ class _Connection(asyncio.Protocol):
         self.peer = "?"
         self.port = 0
         self.bytes_in = 0
+        self.heard = 0.0
         self.waiting = 0  # packets taken from this connection and not yet in the log
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -63,6 +67,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.bytes_in += len(data)
+        self.heard = asyncio.get_running_loop().time()
         self.gateway.arrived(self, self.framer.feed(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -154,6 +159,15 @@ class Gateway:
         await self.writer.append(self._ticks(now), wait=False)
         return now
 
+    async def flush_silent(self) -> None:
+        """What a silent connection left unfinished will not be finished: half a packet, or one behind a wrong LEN."""
+        while True:
+            await asyncio.sleep(SILENT_S / 4)
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.connections.values()):
+                if connection.framer.buffered and now - connection.heard > SILENT_S:
+                    self.arrived(connection, connection.framer.flush())
+
     async def tick(self) -> None:
         """Once a second in a live log: time passes also when nobody speaks."""
         seconds = 0
@@ -221,14 +235,13 @@ class Gateway:
                     verdict = UNLISTED
                 else:
                     partition = self._partition_of_group[source.group]
+                    if arrived.packet.answer_wanted:  # an unusable one too: it is kept, resending cures nothing
+                        answered.append(arrived)
                     try:
                         rows[partition].add(number, source, arrived.packet, arrived.received)
                     except PacketUnusable as error:
                         verdict = str(error)
-            if verdict == OK:
-                if arrived.packet is not None and arrived.packet.answer_wanted:
-                    answered.append(arrived)
-            else:
+            if verdict != OK:
                 dead.append(self._dead(number, arrived, verdict))
             evidence[partition].append((number, arrived, verdict))
         records = [self._evidence(partition, run) for partition, found in evidence.items() for run in _runs(found)]

@@ -103,7 +103,7 @@ async def _serve(
     server = await loop.create_server(lambda: _Connection(gateway), sock=sockets[0])
     control = await asyncio.start_server(Control(gateway).serve, sock=sockets[1], limit=4 * 1024 * 1024)
     ready({"port": sockets[0].getsockname()[1], "control_port": sockets[1].getsockname()[1], "log": kind})
-    tasks = [asyncio.create_task(gateway.run()), asyncio.create_task(gateway.tick())]
+    tasks = [asyncio.create_task(work) for work in (gateway.run(), gateway.tick(), gateway.flush_silent())]
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
     server.close()

@@ -121,74 +121,81 @@ class Kernel:
     async def recover(self, assigned: Iterable[int]) -> dict[int, int]:
         """Rebuild the judges of the assigned partitions; offsets to commit before Faust seeks."""
         self.drop_all()
-        loop = asyncio.get_running_loop()
-        offsets: dict[int, int] = {}
-        for partition in sorted(assigned):
-            started = time.monotonic()
-            judge, position, rows = await loop.run_in_executor(None, self._read_state, partition)
-            self._parts[partition] = _Partition(judge, position)
-            if position is not None:
-                offsets[partition] = position
-            log.info(
-                "partition %d: %d rows in %.2f s, next offset %s", partition, rows, time.monotonic() - started, position
-            )
+        started = time.monotonic()
+        wanted = sorted(assigned)
+        self._parts = await asyncio.get_running_loop().run_in_executor(None, self._rebuild, wanted)
         self._beat = time.monotonic()
+        offsets = {number: part.next for number, part in self._parts.items() if part.next is not None}
+        log.info("partitions %s recovered in %.2f s, next offsets %s", wanted, self._beat - started, offsets)
         return offsets
 
-    def _read_state(self, partition: int) -> tuple[Judge, int | None, int]:
-        judge = self.make_judge(partition)
-        position: int | None = None
-        rows = 0
-        if self.state_topic is None:
-            position = 0
-        else:
-            for key, value in self._rows(self.state_topic, partition):
-                rows += 1
-                if key != POSITION_KEY:
-                    judge.restore(key, value)
-                    continue
-                found = msgspec.json.decode(value, type=_Position)
-                if found.v != STATE_VERSION:
-                    raise KernelError(
-                        f"{self.state_topic}/{partition} has state of format {found.v}, this is {STATE_VERSION}"
-                    )
-                position = found.next
-        judge.restored()
-        return judge, position, rows
+    def _rebuild(self, wanted: list[int]) -> dict[int, _Partition]:
+        parts = {number: _Partition(self.make_judge(number), 0) for number in wanted}
+        if self.state_topic is not None and wanted:
+            for number, rows in self._last_rows(self.state_topic, wanted).items():
+                parts[number].next = self._restore(parts[number].judge, number, rows)
+        for part in parts.values():
+            part.judge.restored()
+        if self.state_topic is not None:
+            self._skip_what_is_gone(parts)
+        return parts
 
-    def _rows(self, topic: str, partition: int) -> Iterable[tuple[bytes, bytes]]:
-        """The last value of each key of a state topic's partition; ``@`` last of all."""
+    def _skip_what_is_gone(self, parts: dict[int, _Partition]) -> None:
+        """Retention may have overtaken a worker that was away for weeks: say what is lost, and go on behind it."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "envstream-state-reader", "log_level": 0})
+        try:
+            for number, part in parts.items():
+                low, _ = consumer.get_watermark_offsets(TopicPartition(self.topic, number), timeout=10)
+                if part.next is not None and part.next < low:
+                    gone = f"{self.topic}/{number}: messages {part.next} to {low - 1}"
+                    log.error("%s were deleted by retention before they were judged: replay them from packets", gone)
+                    part.next = low
+        finally:
+            consumer.close()
+
+    def _restore(self, judge: Judge, number: int, rows: dict[bytes, bytes]) -> int | None:
+        """Give a judge its rows; the offset to go on at, None when there was no checkpoint."""
+        position = rows.pop(POSITION_KEY, None)
+        for key, row in rows.items():
+            judge.restore(key, row)
+        if position is None:
+            return None
+        found = msgspec.json.decode(position, type=_Position)
+        if found.v != STATE_VERSION:
+            raise KernelError(
+                f"{self.state_topic}/{number} has state of format {found.v}, this program {STATE_VERSION}"
+            )
+        return found.next
+
+    def _last_rows(self, topic: str, partitions: list[int]) -> dict[int, dict[bytes, bytes]]:
+        """The last value of each key of a state topic's partitions."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
-                "group.id": "envstream-state-reader",  # never joined: the partition is assigned by hand
+                "group.id": "envstream-state-reader",  # never joined: the partitions are assigned by hand
                 "enable.auto.commit": False,
-                "isolation.level": "read_uncommitted",
                 "enable.partition.eof": True,
                 "log_level": 0,
             }
         )
-        rows: dict[bytes, bytes | None] = {}
+        rows: dict[int, dict[bytes, bytes | None]] = {number: {} for number in partitions}
         try:
-            consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
-            while True:
+            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+            ends: set[int] = set()
+            while len(ends) < len(partitions):
                 message = consumer.poll(10.0)
                 if message is None:
-                    raise KernelError(f"{topic}/{partition}: no answer from {self.bootstrap} for 10 s")
-                error = message.error()
-                if error is not None:
-                    if error.code() == KafkaError._PARTITION_EOF:
-                        break
-                    raise KernelError(f"{topic}/{partition}: {error.str()}")
-                rows[message.key() or b""] = message.value()
+                    raise KernelError(f"{topic}: no answer from {self.bootstrap} for 10 s")
+                error, number = message.error(), message.partition()
+                if error is None:
+                    rows[number][message.key() or b""] = message.value()
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ends.add(number)
+                else:
+                    raise KernelError(f"{topic}/{number}: {error.str()}")
         finally:
             consumer.close()
-        position = rows.pop(POSITION_KEY, None)
-        for key, value in rows.items():
-            if value is not None:
-                yield key, value
-        if position is not None:
-            yield POSITION_KEY, position
+        return {n: {k: v for k, v in found.items() if v is not None} for n, found in rows.items()}
 
     # ---- messages
 

@@ -1,0 +1,316 @@
+"""``envstream up``: the parts of the embedded default under one parent, and a replay through them."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import msgspec
+from confluent_kafka import KafkaException
+
+from schemas import topics
+from schemas.messages import AirYear, Packets
+from schemas.registry import Registry
+from streams import journal
+from streams.ports import PortBusy, listen_on
+from streams.spool import count_lines
+from streams.summary import summary_text
+from streams.supervisor import Supervisor, SupervisorError, stop_process
+from streams.view import READER, Behind, View
+from streams.writer import READERS
+
+QUIET_S = 600.0
+"""Longest wait for the readers after a replay; a rebuild of a year takes seconds."""
+
+
+class RunError(RuntimeError):
+    """``up`` cannot run; the text is one line with the cure."""
+
+
+def run_up(
+    *,
+    folder: Path,
+    district: Path,
+    registry: Registry,
+    host: str,
+    port: int,
+    control_port: int,
+    files: tuple[Path, ...],
+    as_json: bool,
+) -> int:
+    """Run everything; the exit code.
+
+    Args:
+        folder: of journal, spool and logs.
+        district: the registry's file, for the parts.
+        registry: the same, checked.
+        host: address loggers connect to.
+        port: their port, 0 for any.
+        control_port: of the control connection, 0 for any.
+        files: to replay, then end with a summary; none: run until Ctrl-C.
+        as_json: the summary as JSON.
+
+    Raises:
+        RunError: with one line for a person.
+    """
+    for file in files:
+        check_file(file)
+    with _own(folder):
+        for address, number in ((host, port), ("127.0.0.1", control_port)):
+            if number:
+                try:
+                    listen_on(address, number).close()
+                except PortBusy as error:
+                    raise RunError(str(error)) from None
+        return asyncio.run(_Run(folder, district, registry, host, port, control_port, files, as_json).run())
+
+
+def check_file(file: Path) -> None:
+    """Refuse a replay that cannot begin before anything is started.
+
+    Raises:
+        RunError: the file is missing, unreadable or lacks a column.
+    """
+    from streams.air_csv import AirFileError, read_air_csv
+
+    try:
+        read_air_csv(file)
+    except AirFileError as error:
+        raise RunError(str(error)) from None
+
+
+class _own:  # noqa: N801 - reads as a phrase
+    """A folder for this process alone; a second ``up`` is told who has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.folder / "up.lock", "a+", encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"{self.folder}: {error.strerror}: give a folder that can be written with --data") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.seek(0)
+            who = self._file.read().strip() or "another envstream up"
+            raise RunError(f"{self.folder} is in use by {who}: stop it, or give another folder with --data") from None
+        self._file.truncate(0)
+        self._file.write(f"envstream up (pid {os.getpid()})")
+        self._file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class _Run:
+    def __init__(
+        self,
+        folder: Path,
+        district: Path,
+        registry: Registry,
+        host: str,
+        port: int,
+        control_port: int,
+        files: tuple[Path, ...],
+        as_json: bool,
+    ) -> None:
+        self.folder, self.district, self.registry = folder, district, registry
+        self.host, self.port, self.control_port = host, port, control_port
+        self.files, self.as_json = files, as_json
+        self.begun = time.monotonic()
+        self.stop = asyncio.Event()
+        self.supervisor = Supervisor(folder, say, self._commands)
+        self.view: View | None = None
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt)
+        say("starting broker, worker, sink and gateway …")
+        try:
+            summary = await self.supervisor.run(self.stop, self._once if self.files else None, self._started)
+        except SupervisorError as error:
+            raise RunError(str(error)) from None
+        finally:
+            if self.view is not None:
+                self.view.close()
+        if summary is None:
+            say("stopped; the next `envstream up` on this folder goes on from here")
+            return 130 if self.files else 0
+        click.echo(json.dumps(summary, ensure_ascii=False, indent=2) if self.as_json else summary_text(summary))
+        return 0 if summary["accounting"]["balanced"] else 1
+
+    def _interrupt(self) -> None:
+        if self.stop.is_set():  # asked twice: no more patience
+            for pid in self.supervisor.pids().values():
+                os.kill(pid, signal.SIGKILL)
+        say("stopping …")
+        self.stop.set()
+
+    def _commands(self, bootstrap: str, epoch: str) -> dict[str, list[str]]:
+        kafka = ["--bootstrap", bootstrap]
+        return {
+            "worker": ["worker", *kafka, "--embedded"],
+            "sink": ["sink", *kafka, "--embedded", "--epoch", epoch, "--spool", str(self.folder / "spool")],
+            "gateway": [
+                "gateway",
+                *kafka,
+                "--district",
+                str(self.district),
+                "--host",
+                self.host,
+                "--port",
+                str(self.port),
+                "--control-port",
+                str(self.control_port),
+                "--clock",
+                "auto",
+                "--journal",
+                str(self.folder / "journal"),
+            ],
+        }
+
+    def _started(self) -> None:
+        if self.view is not None:
+            self.view.close()
+        self.view = View(self.supervisor.bootstrap)
+        # A restart keeps the ports that were found first, so that loggers and players find them again.
+        self.port = self.supervisor.gateway["port"]
+        self.control_port = self.supervisor.gateway["control_port"]
+        (self.folder / "up.json").write_text(
+            json.dumps(
+                {
+                    "port": self.port,
+                    "control_port": self.control_port,
+                    "bootstrap": self.supervisor.bootstrap,
+                    "pids": {"up": os.getpid(), **self.supervisor.pids()},
+                },
+            )
+        )
+        kind = self.supervisor.gateway["log"]
+        told = {None: "new log: the first logger makes it live, a replay makes it virtual"}.get(kind, f"{kind} log")
+        say(f"ready: loggers connect to {self.host}:{self.port}; {told}")
+        if not self.files:
+            say(f"replay: envstream replay FILE --to hj212://{self.host}:{self.port}    stop: Ctrl-C")
+
+    # ---- a replay, and what came of it
+
+    async def _once(self) -> dict[str, Any]:
+        report = await self._replay()
+        await self._quiet()
+        return await asyncio.get_running_loop().run_in_executor(None, self._summary, report)
+
+    async def _replay(self) -> dict[str, Any]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "envstream",
+            "replay",
+            *map(str, self.files),
+            "--to",
+            f"hj212://{self.host}:{self.port}",
+            "--control",
+            f"127.0.0.1:{self.control_port}",
+            "--district",
+            str(self.district),
+            "--json",
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            out, _ = await process.communicate()
+        except asyncio.CancelledError:
+            await stop_process(process)
+            raise
+        if process.returncode:
+            raise RunError(f"the replay ended with exit code {process.returncode}; see above")
+        report: dict[str, Any] = json.loads(out)
+        return report
+
+    async def _quiet(self) -> None:
+        """Wait until worker, sink and view have taken everything, twice in a row."""
+        loop = asyncio.get_running_loop()
+        until = time.monotonic() + QUIET_S
+        quiet = 0
+        while quiet < 2:
+            bootstrap = self.supervisor.bootstrap
+            try:
+                behind = await loop.run_in_executor(None, _behind, bootstrap)
+            except KafkaException:  # the broker was restarted while we asked
+                behind = {"broker": 1}
+            quiet = quiet + 1 if not any(behind.values()) and bootstrap == self.supervisor.bootstrap else 0
+            if time.monotonic() > until:
+                raise RunError(f"not everything was taken within {QUIET_S:.0f} s: {behind}; see {self.folder / 'logs'}")
+            await asyncio.sleep(0.2)
+
+    def _summary(self, report: dict[str, Any]) -> dict[str, Any]:
+        assert self.view is not None
+        counts = self.view.counts()
+        taken = packets_in(self.folder / "journal") + self.view.dead_lines()
+        years = self.view.years()
+        areas: dict[str, dict[str, Any]] = {}
+        for year in years:
+            areas.setdefault(year.area, {})[year.year] = year_shape(year)
+        stations = sum(s.kind == "city" for s in self.registry.stations)
+        first = next(iter(areas), None)
+        return {
+            "replay": report,
+            "accounting": {
+                "in": taken,
+                **msgspec.to_builtins(counts),
+                "balanced": taken == counts.stored + counts.duplicates + counts.dead,
+            },
+            "dead_reasons": self.view.dead_reasons(),
+            "air": {
+                "years": areas[first] if first is not None else {},
+                "edition": "auto",
+                "stations": stations,
+                "rows": report["rows"] + report["rejected"],
+            },
+            "areas": areas,
+            "lines_written": sum(count_lines(self.folder / "spool").values()),
+            "spool": str(self.folder / "spool"),
+            "restarts": self.supervisor.deaths,
+            "seconds": round(time.monotonic() - self.begun, 1),
+        }
+
+
+def year_shape(year: AirYear) -> dict[str, Any]:
+    """A year tally in the shape of ``assess air`` (design §11)."""
+    names = ("good", "polluted", "invalid", "valid", "ratio", "by_category", "primary", "index", "provisional")
+    return {name: getattr(year, name) for name in names}
+
+
+def packets_in(folder: Path) -> int:
+    """Packets the gateway has taken, counted again from the journal: the independent side of the account."""
+    return sum(
+        len(msgspec.json.decode(record.value, type=Packets).raw)
+        for record in journal.read(folder)
+        if record.topic == topics.PACKETS
+    )
+
+
+def _behind(bootstrap: str) -> dict[str, int]:
+    behind = Behind(bootstrap, (*READERS, READER))
+    try:
+        return behind.messages()
+    finally:
+        behind.close()
+
+
+def say(text: str) -> None:
+    """To the person at the terminal."""
+    click.echo(f"envstream: {text}", err=True)

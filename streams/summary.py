@@ -1,0 +1,63 @@
+"""What a run says at its end: to a person, and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def years_table(years: dict[str, dict[str, Any]]) -> str:
+    """The years of a report as a small table, Chinese first."""
+    lines = ["年份 year   优良 good   污染 polluted   无效 invalid   优良天数比例 good-air ratio"]
+    for year, said in years.items():
+        ratio = "NA" if said["ratio"] is None else f"{said['ratio']:.1f} %"
+        lines.append(f"{year:>9}   {said['good']:>9}   {said['polluted']:>13}   {said['invalid']:>12}   {ratio:>27}")
+    for year, said in years.items():
+        named = "、".join(f"{name} {days}" for name, days in said["by_category"].items() if days)
+        first = "、".join(f"{name} {days}" for name, days in said["primary"].items() if days)
+        lines.append(f"{year}: {named}" + (f"; 首要污染物 primary pollutant: {first}" if first else ""))
+    return "\n".join(lines)
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """The summary of ``up --once`` for a newcomer."""
+    replay, account = summary["replay"], summary["accounting"]
+    sign = "=" if account["balanced"] else "≠"
+    total = account["stored"] + account["duplicates"] + account["dead"]
+    lines = [
+        "",
+        years_table(summary["air"]["years"]),
+        "",
+        f"行 rows read                 {replay['rows'] + replay['rejected']:>9}",
+        f"报文 packets sent            {replay['packets']:>9}   "
+        f"answered 9014: {replay['answered']}, sent again: {replay['resent']}",
+        f"入库 stored                  {account['stored']:>9}   of these flagged, not judged: {account['flagged']}",
+        f"重复 duplicates              {account['duplicates']:>9}",
+        f"拒收 rejected (topic dead)   {account['dead']:>9}"
+        + "".join(f"   {reason}: {count}" for reason, count in summary["dead_reasons"].items()),
+        f"合计 stored + duplicates + dead = {total} {sign} in {account['in']}",
+        f"写出 lines for InfluxDB       {summary['lines_written']:>8}   in {summary['spool']}",
+    ]
+    for death in summary["restarts"]:
+        lines.append(f"重启 restarted: {death}")
+    lines.append(
+        f"用时 {summary['seconds']} s: {replay['packets']} packets over TCP, each answered when the log had it"
+    )
+    return "\n".join(lines)
+
+
+def water_table(result: dict[str, Any]) -> str:
+    """An assessment of sections, Chinese first."""
+    lines = [f"行 rows {result['rows']}   评价 classified {result['classified']}"]
+    for number, rows in result["by_class"].items():
+        name = "劣Ⅴ" if number == "6" else "ⅠⅡⅢⅣⅤ"[int(number) - 1]
+        lines.append(f"{name}类 class {number}: {rows}")
+    if result["agree"] or result["disagree"]:
+        lines.append(f"与公布类别一致 agree {result['agree']}   不一致 disagree {result['disagree']}")
+        for reason, rows in result["reasons"].items():
+            lines.append(f"  {reason}: {rows}")
+        credible = result["credible"]
+        lines.append(
+            f"可信行 credible rows: agree {credible['agree']}, disagree {credible['disagree']}, "
+            f"excluded {credible['excluded']}"
+        )
+    return "\n".join(lines)
