@@ -337,6 +337,8 @@ def replay(
     try:
         with progress_bar("重放 replay") as progress:
             report = asyncio.run(play(plan, progress)).as_dict()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except (AirFileError, ReplayError) as error:
         fail(error)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -233,6 +234,10 @@ class _Run:
         try:
             out, _ = await process.communicate()
         except asyncio.CancelledError:
+            if process.returncode is None:  # as by Ctrl-C: it gives the terminal back its cursor
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), 5)
             await stop_process(process)
             raise
         if process.returncode:
