@@ -467,7 +467,7 @@ def assess_water_command(
     as_json: bool,
 ) -> None:
     """Class of every row of section CSV, and agreement with a published class if the file has one."""
-    from agents.assess_water import assess_water
+    from agents.assess_water import assess_water, report
     from streams.water_csv import WaterFileError
 
     try:
@@ -478,9 +478,7 @@ def assess_water_command(
     if as_json:
         show(result)
     else:
-        from streams.summary import water_table
-
-        click.echo(water_table(result))
+        click.echo(report(result))
 
 
 def _body(text: str) -> tuple[str, str]:
@@ -525,18 +523,42 @@ def rules_aqi_command(edition: str, period: str) -> None:
 
 @rules.command("water")
 @click.option("--round", "rounding", type=click.Choice(["assessment"]), help="round by the assessment rules first")
-@click.option("--edition", help="force an edition of GB 3838")
-def rules_water_command(rounding: str | None, edition: str | None) -> None:
+@click.option("--items", type=click.Choice(["basic_21", "five"]), default="basic_21", help="which items take part")
+@click.option("--edition", help="force an edition of GB 3838 (or GB/T 14848)")
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="of lines that have none; picks the edition")
+@click.option("--ph-decimals", type=click.Choice(["ph_1", "ph_2"]), help="decimals of pH in assessment rounding")
+@click.option("--oxygen-saturation", is_flag=True, help="class I of DO also by 90 % saturation")
+@click.option("--negative-is-limit", is_flag=True, help="a negative value means below that detection limit")
+def rules_water_command(
+    rounding: str | None,
+    items: str,
+    edition: str | None,
+    date: Any,
+    ph_decimals: str | None,
+    oxygen_saturation: bool,
+    negative_is_limit: bool,
+) -> None:
     r"""Class, rating and main indicators of a water sample.
 
-    
+    \b
     echo '{"id":"1","body":"river","target":3,"items":{"pH":"7.8","DO":"6.1","NH3N":"1.2"}}' | envstream rules water
     """
     from standards.water.verdicts import rules_water
 
     try:
-        answer(rules_water(stdin_lines(), rounding=rounding, edition=edition))
-    except LookupError as error:
+        answer(
+            rules_water(
+                stdin_lines(),
+                rounding=rounding,
+                item_set_name=items,
+                edition=edition,
+                date=date.date() if date is not None else None,
+                ph_decimals=ph_decimals or "",
+                oxygen_saturation=oxygen_saturation,
+                negative_is_limit=negative_is_limit,
+            )
+        )
+    except (LookupError, ValueError) as error:
         fail(error)
 
 

@@ -43,21 +43,3 @@ def summary_text(summary: dict[str, Any]) -> str:
         f"用时 {summary['seconds']} s: {replay['packets']} packets over TCP, each answered when the log had it"
     )
     return "\n".join(lines)
-
-
-def water_table(result: dict[str, Any]) -> str:
-    """An assessment of sections, Chinese first."""
-    lines = [f"行 rows {result['rows']}   评价 classified {result['classified']}"]
-    for number, rows in result["by_class"].items():
-        name = "劣Ⅴ" if number == "6" else "ⅠⅡⅢⅣⅤ"[int(number) - 1]
-        lines.append(f"{name}类 class {number}: {rows}")
-    if result["agree"] or result["disagree"]:
-        lines.append(f"与公布类别一致 agree {result['agree']}   不一致 disagree {result['disagree']}")
-        for reason, rows in result["reasons"].items():
-            lines.append(f"  {reason}: {rows}")
-        credible = result["credible"]
-        lines.append(
-            f"可信行 credible rows: agree {credible['agree']}, disagree {credible['disagree']}, "
-            f"excluded {credible['excluded']}"
-        )
-    return "\n".join(lines)

@@ -1,0 +1,131 @@
+"""Target judgement (达标) with its overrides, drinking-water sources, and shares of sections (water.md §3.1)."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from standards import fixed
+from standards.fixed import MISSING, Ints
+from standards.water.indicators import Floats, class_limits, has, multiples
+from standards.water.items import constant, item_set
+from standards.water.ladders import NO_CLASS, NO_LIMIT, Classes, Ladders
+from standards.water.readings import Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a section owes in a year, from its responsibility contract.
+
+    ``target_class`` 1 … 6. ``limits``: item-specific limits instead of the class limit, in the item's scale ("NH3-N
+    below 3 mg/L"). ``excluded``: items not judged at this section, or natural-background items excluded on approval.
+    """
+
+    target_class: int
+    limits: Mapping[str, int] = field(default_factory=dict)
+    excluded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class TargetVerdicts:
+    """Judgement of samples against their target.
+
+    ``exceeds``: bool (items, n). ``undecided``: bool (items, n), below a detection limit that is above the limit:
+    cannot be judged, not "exceeds". ``multiples``: float64 (items, n), of the target limit, NaN where there is none
+    (pH, DO) or nothing is exceeded. ``meets``: int8 (n,), 1 yes, 0 no, -1 cannot be judged.
+    """
+
+    exceeds: Bools
+    undecided: Bools
+    multiples: Floats
+    meets: Classes
+
+
+def judge(
+    wanted: tuple[str, ...],
+    values: Ints,
+    lake: Bools | bool,
+    target: Target,
+    *,
+    below: Bools | None = None,
+    date: datetime.date | None = None,
+    edition: str | None = None,
+) -> TargetVerdicts:
+    """Judge samples of one section against its target: every participating item within the target's limit.
+
+    Without overrides that is the same as section class <= target class (water.md §3.1 [B]).
+
+    Args:
+        wanted: ids of the rows.
+        values: int64 (items, n), MISSING allowed: a missing item is ignored.
+        lake: bool (n,) or one for all.
+        target: class and overrides.
+        below: bool (items, n), below detection.
+        date: of the data; None for the newest edition.
+        edition: forces an edition by name.
+
+    Raises:
+        ValueError: target class outside 1 … 6, or an override for pH, which is a band.
+        LookupError: an item without limits, or an override for an item that does not take part.
+    """
+    if not 1 <= target.target_class <= 6:
+        raise ValueError(f"目标类别 target {target.target_class}: must be 1 … 6")
+    high, low = class_limits(wanted, lake, target.target_class, values.shape[1], date=date, edition=edition)
+    if target.limits:
+        high, low = high.copy(), low.copy()
+    for name, limit in target.limits.items():
+        if name not in wanted:
+            raise LookupError(f"目标限值 limit of {name}: the item does not take part in the judgement")
+        row = wanted.index(name)
+        banded = bool((low[row] != -NO_LIMIT).any())
+        if banded and (high[row] != NO_LIMIT).any():
+            raise ValueError(f"目标限值 limit of {name}: a band can't be replaced by one limit; exclude the item")
+        (low if banded or name == "DO" else high)[row] = limit
+    judged = (values != MISSING) & ~np.array([each in target.excluded for each in wanted], dtype=np.bool_)[:, None]
+    below = np.zeros(values.shape, dtype=np.bool_) if below is None else below
+    over = judged & ((values > high) | (values < low))
+    exceeds = over & ~below
+    undecided = over & below
+    found = np.full(values.shape, np.nan)
+    counted = exceeds & ~has(wanted, item_set("no_multiple", date))[:, None]
+    found[counted] = multiples(values[counted], high[counted])
+    failed, unsure = exceeds.any(axis=0), undecided.any(axis=0)
+    meets = np.where(failed, 0, np.where(unsure | ~judged.any(axis=0), -1, 1)).astype(np.int8)
+    return TargetVerdicts(exceeds, undecided, found, meets)
+
+
+def over_single_limits(ladders: Ladders, values: Ints, below: Bools | None = None) -> tuple[Classes, Floats]:
+    """Drinking-water sources: GB 3838 Tables 2 and 3, pass or fail, never a class (water.md §1 [B]).
+
+    Args:
+        ladders: ``ladders.source_limits(...)``, perhaps ``.select(...)``.
+        values: int64 (items, n).
+        below: bool (items, n).
+
+    Returns:
+        int8 (items, n): 1 within, 2 over, NO_CLASS missing or undecidable; and multiples, NaN where not over.
+    """
+    classes = ladders.classes(values, below)
+    found = multiples(values, np.broadcast_to(ladders.high[:, :1], values.shape))
+    found[classes != 2] = np.nan
+    return classes, found
+
+
+def shares(classes: Classes) -> tuple[int, int, int]:
+    """Judged sections, sections in classes I–III (优良), and sections worse than V (劣Ⅴ), of int8 (n,) classes."""
+    judged = classes != NO_CLASS
+    return int(judged.sum()), int((judged & (classes <= 3)).sum()), int((classes == 6).sum())
+
+
+def percent_text(part: int, of: int, date: datetime.date | None = None) -> str:
+    """A share in percent with one decimal, half to even (water.md §3.1); ``""`` of nothing.
+
+    Also the compliance rate: months or sections that meet, of those judged (not dry, frozen or without data).
+    """
+    if of == 0:
+        return ""
+    decimals = constant("share_decimals", date)
+    return fixed.text_of(fixed.half_even_int(part * 100 * 10**decimals, of), decimals, at_least=decimals)
