@@ -29,6 +29,8 @@ MOST_PACKETS = 64
 """Packets remembered by name for an hour. A logger that repeats itself more often than this is counted no further;
 its readings still compete for the slot."""
 
+_SHIFT = (1000, 100, 10, 1)  # to thousandths, by decimals sent
+
 TIMELY, LATE, FUTURE = "", "late", "future"
 
 
@@ -52,8 +54,8 @@ class Reading(msgspec.Struct, array_like=True, frozen=True, order=True):
             return fixed.MISSING
         places = PLACES.index(self.places)
         if places <= 3:
-            return self.value * int(10 ** (3 - places))
-        whole, lost = divmod(abs(self.value), 10 ** (places - 3))
+            return self.value * _SHIFT[places]
+        whole, lost = divmod(abs(self.value), int(10 ** (places - 3)))
         if lost and whole % 5 == 0:
             whole += 1
         return -whole if self.value < 0 else whole

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 NOTHING = -1
 """Written where nothing is known: no concentration, index or level is negative, so nobody takes it for one."""
 
+BY_DATE = "auto"
+"""Tag ``edition`` of a tally whose days each stand under the edition of their own date."""
+
 FLOAT, INTEGER, BOOLEAN, STRING = "float", "integer", "boolean", "string"
 BY_FACTOR = "by factor"
 """Unit of a concentration: ``schemas.registry.PUBLISHED_UNIT`` of the tag ``factor``."""

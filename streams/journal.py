@@ -46,7 +46,7 @@ class Record(NamedTuple):
 
 
 class Header(msgspec.Struct):
-    """What the log is: its format, and whether its clock is ``live`` or ``virtual`` (design §5); null: not yet known."""
+    """What the log is: its format, and its clock, ``live`` or ``virtual`` (design §5); null: nobody has spoken yet."""
 
     clock: str | None = None
     format: int = FORMAT

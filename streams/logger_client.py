@@ -259,7 +259,7 @@ class Logger(asyncio.Protocol):
                 self._tries = 1
                 self._deadline = self._loop.time() + self._timing.over_time_s
             self._pump()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by who waits for the replay
             self._failed(error)
 
     # ---- sending

@@ -38,7 +38,7 @@ AFTER_LAST_DAY_S = 2 * times.HOUR_S
 _CHECK_S = 0.25
 _DEAD_BYTES = 48 * 1024  # a line that a reader with default limits takes (64 KiB)
 _DEAD_TEXT = 10_000
-PASSWORD = "123456"
+PASSWORD = "123456"  # noqa: S105
 """HJ 212's own example. Nobody's secret: a replay talks to a gateway on the same machine."""
 
 
