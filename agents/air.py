@@ -113,6 +113,7 @@ class AirJudge:
             try:
                 self.registry = registries.parse(found.text, "registry in the log")
                 self._registry_changed = True
+                self._forget_areas({area.id for area in self.registry.areas})
             except registries.RegistryError as error:
                 self._dead(place, str(error), message)
         elif isinstance(found, blocks.Tick):
@@ -120,6 +121,12 @@ class AirJudge:
         else:
             self._take_block(found, place, message)
         return self._out
+
+    def _forget_areas(self, known: set[str]) -> None:
+        """An area that the registry no longer has is judged no further; what was said of it stays said."""
+        for table in (self._open_hours, self._days, self._first_day):
+            for area_id in [area_id for area_id in table if area_id not in known]:
+                del table[area_id]
 
     def _take_block(self, block: blocks.Block, place: str, message: bytes) -> None:
         if self.registry is None:

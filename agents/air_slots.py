@@ -48,13 +48,14 @@ class Reading(msgspec.Struct, array_like=True, frozen=True, order=True):
     def thousandths(self) -> int:
         """The value in thousandths of the published unit, or MISSING.
 
-        Finer digits are cut in the way that any later rounding still sees they were there.
+        Finer digits are cut in the way that any later rounding still sees they were there. What is absurdly large
+        stays absurdly large, but inside 64 bits; the law's hard range takes it out.
         """
         if self.places == NO_VALUE:
             return fixed.MISSING
         places = PLACES.index(self.places)
         if places <= 3:
-            return self.value * _SHIFT[places]
+            return min(max(self.value * _SHIFT[places], -fixed.LARGEST), fixed.LARGEST)
         whole, lost = divmod(abs(self.value), int(10 ** (places - 3)))
         if lost and whole % 5 == 0:
             whole += 1

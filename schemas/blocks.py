@@ -21,6 +21,9 @@ NO_FLAG = "_"
 PLACES = "0123456789abcdefghijklmnopqrstuvwxyz"
 """Count of decimals as one character."""
 
+MOST_DIGITS = 18
+"""So that every value fits into 64 bits."""
+
 HOUR, MINUTE, REALTIME, DAY = "h", "m", "r", "d"
 
 
@@ -129,7 +132,10 @@ def number(text: str, shift: int = 0) -> tuple[int, int]:
     if not (digits.isascii() and digits.isdigit()) or not whole or (point and not decimals):
         raise ValueError(f"{text!r} is not a plain decimal number")
     places = len(decimals) + shift
-    if len(digits) > 18 or not 0 <= places < len(PLACES):
+    if places < 0:  # a larger unit than the published one: mg/m3 sent where ug/m3 is meant
+        digits += "0" * -places
+        places = 0
+    if len(digits) > MOST_DIGITS or places >= len(PLACES):
         raise ValueError(f"{text!r} has more digits than a reading can have")
     return (-int(digits) if text[:1] == "-" else int(digits)), places
 

@@ -216,7 +216,15 @@ class Kernel:
                 f"{self.topic}/{message.partition}: offset {offset} came where {part.next} was due: messages are gone; "
                 "on Kafka look at the topic's retention, on the embedded broker it is rebuilt from the journal"
             )
-        outputs = part.judge.take(message.value, f"{self.topic}/{message.partition}/{offset}")
+        place = f"{self.topic}/{message.partition}/{offset}"
+        try:
+            outputs = part.judge.take(message.value, place)
+        except Exception as error:
+            # Going on would judge on half a change. The place tells whom to ask; nothing is lost meanwhile.
+            log.exception("the judge failed on %s", place)
+            raise KernelError(
+                f"the judge failed on {place}: {error!r}: this is a defect, report it with that message"
+            ) from error
         part.next = offset + 1
         self._hold(part, message)
         for output in outputs:

@@ -306,3 +306,23 @@ def test_what_cannot_be_read_is_a_dead_letter_with_its_place() -> None:
     assert [letter["place"] for letter in letters] == ["readings-air/0/0", "readings-air/0/2"]
     early = judge([block(hours(0)[:1], 0)])
     assert "before any registry" in json.loads(early[0].value)["reason"]
+
+
+@pytest.mark.parametrize("text", ["9" * 18, "-" + "9" * 18, "999999999999999.999", "0." + "0" * 16 + "1"])
+def test_no_value_that_a_block_can_carry_stops_the_judge(text: str) -> None:
+    packet = replace(hours(0, holes=0)[0], values=("1", "2", "0.3", "4", "5", text))
+    outputs = judge([registry_message(), block([packet], 0), end_tick()])
+    (cell,) = (json.loads(v) for v in last(outputs, topics.CELLS).values())
+    assert cell["values"][5] == text
+    assert cell["reasons"][5] == {"-": "negative", "9": "hard_range", "0": "ok"}[text[0]]
+
+
+def test_an_area_that_leaves_the_registry_with_an_open_hour() -> None:
+    packets = hours(0, holes=0)
+    other = REGISTRY.replace('"town"', '"city"')
+    judge_ = AirJudge(0)
+    judge([registry_message(), block(packets[:1], 0)], judge_)
+    changed = blocks.encode(blocks.RegistryVersion("gw", "other", other, packets[0].received))
+    outputs = judge([changed, block(packets[1:], 1), end_tick()], judge_)
+    assert {key.split(b"|")[1] for key in last(outputs)} == {b"city"}
+    assert len(days_of(outputs)) == DAYS

@@ -17,10 +17,11 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from schemas import topics
+from schemas import times, topics
 from streams.view import Behind
 from streams.writer import READERS
 from tests.e2e import system
+from tests.grafana.test_queries import PANELS, fill_in
 from tests.services.fixtures import InfluxDB, free_port
 
 pytestmark = [pytest.mark.whole, pytest.mark.needs_kafka]
@@ -235,3 +236,9 @@ def test_the_whole_chain_into_influxdb(parts: Parts, december: Path, influxdb: I
     hours = influxdb.rows(settings.bucket, "SELECT count(value) FROM air_hour WHERE valid = true AND factor = 'PM2.5'")
     assert 2_500 < hours[0]["count"] <= 2_880
     assert settings.token not in (parts.folder / "sink.err").read_text()
+    # every panel of the wall has rows from what the chain stored; "now" is ten minutes past the last hour
+    to = times.parse_stamp("20151211000000") + 600
+    chosen = {"area": "beijing", "edition": ".*", "dust": "keep"}
+    for panel in (case.values[1] for case in PANELS):
+        for target in panel["targets"]:
+            assert influxdb.rows(settings.bucket, fill_in(target["query"], chosen, to)), panel["title"]

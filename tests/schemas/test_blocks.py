@@ -47,6 +47,9 @@ def test_what_is_no_plain_decimal_is_refused(text: str) -> None:
 def test_units_move_the_point_exactly() -> None:
     assert blocks.decimal_text(*blocks.number("300", 3)) == "0.300"
     assert blocks.decimal_text(*blocks.number("0.05", 3)) == "0.00005"
+    assert blocks.decimal_text(*blocks.number("0.05", -3)) == "50"
+    assert blocks.decimal_text(*blocks.number("0.0512", -3)) == "51.2"
+    assert blocks.decimal_text(*blocks.number("-2", -3)) == "-2000"
 
 
 @pytest.mark.parametrize(
