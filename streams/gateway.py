@@ -26,6 +26,8 @@ from streams.writer import Writer
 log = logging.getLogger("envstream.gateway")
 
 MOST_IN_BLOCK = 500
+MOST_BYTES = 128 * 1024
+"""Raw bytes of a batch. A NUL takes six bytes as JSON, and Kafka refuses messages beyond 1 MB."""
 MOST_WAITING = 5_000
 """Packets in memory; beyond this the gateway stops reading from its sockets until they are written."""
 
@@ -199,11 +201,20 @@ class Gateway:
             self._something.clear()
             await asyncio.sleep(0)  # let every socket that is ready now be read first
             while self._waiting:
-                batch = self._waiting[:MOST_IN_BLOCK]
-                del self._waiting[:MOST_IN_BLOCK]
-                await self._write(batch)
+                await self._write(self._take_batch())
             if self._paused:
                 self._set_reading(True)
+
+    def _take_batch(self) -> list[_Arrived]:
+        size = count = 0
+        for arrived in self._waiting[:MOST_IN_BLOCK]:
+            size += len(arrived.raw)
+            if size > MOST_BYTES and count:
+                break
+            count += 1
+        batch = self._waiting[:count]
+        del self._waiting[:count]
+        return batch
 
     async def _write(self, batch: list[_Arrived]) -> None:
         records, answered = self._pack(batch)

@@ -5,10 +5,12 @@ written here and synced. After any death everything is rebuilt by appending the 
 broker (decision 0004). Format 1:
 
 * files ``00000001.log``, ``00000002.log`` … of at most 64 MiB;
-* a record is ``<length u32><crc32 u32>`` and that many bytes of msgpack ``[topic, partition, key, value]``;
+* an entry is ``<length u32><crc32 u32>`` and that many bytes of msgpack ``[[topic, partition, key, value], …]``: the
+  records of one append, which are there together or not at all;
 * ``log.json`` says the format and, once somebody has spoken, the clock: ``live`` or ``virtual``, for ever.
 
-A record cut short by a crash can only be the last one and was never answered for: it is cut off.
+An entry cut short by a crash can only be the last one and was never answered for: it is cut off. Damage with whole
+entries behind it is no crash's doing: it is named and refused, and a person decides.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 
 _HEAD = struct.Struct("<II")
 _encode = msgspec.msgpack.Encoder().encode
-_MAX_RECORD = 16 * 1024 * 1024
+_MAX_ENTRY = 64 * 1024 * 1024
 
 
 class JournalError(RuntimeError):
@@ -43,6 +45,9 @@ class Record(NamedTuple):
     partition: int
     key: bytes | None
     value: bytes
+
+
+_decode = msgspec.msgpack.Decoder(list[Record]).decode
 
 
 class Header(msgspec.Struct):
@@ -125,19 +130,14 @@ class Journal:
         Raises:
             JournalError: the disk is full or gone; nothing may be answered for then.
         """
-        parts: list[bytes] = []
-        for record in records:
-            payload = _encode(record)
-            parts.append(_HEAD.pack(len(payload), zlib.crc32(payload)))
-            parts.append(payload)
-        data = b"".join(parts)
+        payload = _encode(list(records))
+        data = _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
         try:
             if self._file is None or self._size > SEGMENT_BYTES:
                 self._open_next()
             assert self._file is not None
-            if data:
-                self._file.write(data)
-                self._size += len(data)
+            self._file.write(data)
+            self._size += len(data)
             if sync:
                 os.fdatasync(self._file.fileno())
         except OSError as error:
@@ -179,14 +179,17 @@ class Journal:
         if not segments:
             return
         path = segments[-1]
-        good = 0
         with open(path, "rb") as file:
-            while (payload := _payload(file)) is not None:
-                good += _HEAD.size + len(payload)
-        if good < path.stat().st_size:
-            with open(path, "r+b") as file:
-                file.truncate(good)
-                os.fsync(file.fileno())
+            good = sum(_HEAD.size + len(payload) for payload in _payloads(file))
+            file.seek(good)
+            rest = file.read()
+        if not rest:
+            return
+        if _holds_an_entry(rest):
+            raise JournalError(f"{path}: damaged at byte {good}, with good entries behind it: restore it from a copy")
+        with open(path, "r+b") as file:
+            file.truncate(good)
+            os.fsync(file.fileno())
 
     def close(self) -> None:
         """Sync and let go of the folder."""
@@ -198,31 +201,42 @@ class Journal:
 
 
 def read(folder: Path) -> Iterator[Record]:
-    """Every whole record of a journal, without owning it (a running writer's unfinished tail is left out)."""
+    """Every record of a journal, without owning it (a running writer's unfinished tail is left out)."""
     for path in sorted(folder.glob("[0-9]*.log")):
         with open(path, "rb") as file:
-            while (payload := _payload(file)) is not None:
-                yield msgspec.msgpack.decode(payload, type=Record)
+            for payload in _payloads(file):
+                yield from _decode(payload)
 
 
-def _payload(file: IO[bytes]) -> bytes | None:
-    head = file.read(_HEAD.size)
-    if len(head) < _HEAD.size:
-        return None
-    length, crc = _HEAD.unpack(head)
-    if length > _MAX_RECORD:
-        return None
-    payload = file.read(length)
-    if len(payload) < length or zlib.crc32(payload) != crc:
-        return None
-    return payload
+def _payloads(file: IO[bytes]) -> Iterator[bytes]:
+    """Payloads of the whole entries from the beginning of a file."""
+    while True:
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            return
+        length, crc = _HEAD.unpack(head)
+        if not 0 < length <= _MAX_ENTRY:  # eight zero bytes would be an empty entry with a good checksum
+            return
+        payload = file.read(length)
+        if len(payload) < length or zlib.crc32(payload) != crc:
+            return
+        yield payload
+
+
+def _holds_an_entry(rest: bytes) -> bool:
+    """Whether a whole entry begins anywhere in bytes that do not begin with one."""
+    for at in range(1, len(rest) - _HEAD.size):
+        length, crc = _HEAD.unpack_from(rest, at)
+        begin = at + _HEAD.size
+        if 0 < length <= len(rest) - begin and zlib.crc32(rest[begin : begin + length]) == crc:
+            return True
+    return False
 
 
 def _read(file: IO[bytes], path: Path) -> Iterator[Record]:
-    decode = msgspec.msgpack.Decoder(Record).decode
     good = 0
-    while (payload := _payload(file)) is not None:
+    for payload in _payloads(file):
         good += _HEAD.size + len(payload)
-        yield decode(payload)
+        yield from _decode(payload)
     if good < os.fstat(file.fileno()).st_size:
         raise JournalError(f"{path}: damaged at byte {good}: restore this file from a copy")

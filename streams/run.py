@@ -211,8 +211,11 @@ class _Run:
 
     async def _once(self) -> dict[str, Any]:
         report = await self._replay()
-        await self._quiet()
-        return await asyncio.get_running_loop().run_in_executor(None, self._summary, report)
+        while True:
+            epoch = await self._quiet()
+            summary = await asyncio.get_running_loop().run_in_executor(None, self._summary, report)
+            if self.supervisor.running == epoch:  # else a part died meanwhile, and this was half a log
+                return summary
 
     async def _replay(self) -> dict[str, Any]:
         process = await asyncio.create_subprocess_exec(
@@ -245,21 +248,25 @@ class _Run:
         report: dict[str, Any] = json.loads(out)
         return report
 
-    async def _quiet(self) -> None:
-        """Wait until worker, sink and view have taken everything, twice in a row."""
+    async def _quiet(self) -> str:
+        """Wait until worker, sink and view have taken everything, twice in a row; the epoch in which that was."""
         loop = asyncio.get_running_loop()
         until = time.monotonic() + QUIET_S
-        quiet = 0
-        while quiet < 2:
-            bootstrap = self.supervisor.bootstrap
-            try:
-                behind = await loop.run_in_executor(None, _behind, bootstrap)
-            except KafkaException:  # the broker was restarted while we asked
-                behind = {"broker": 1}
-            quiet = quiet + 1 if not any(behind.values()) and bootstrap == self.supervisor.bootstrap else 0
+        behind: dict[str, int] = {}
+        quiet, quiet_in = 0, ""
+        while quiet < 2 or quiet_in != self.supervisor.running:
+            if self.supervisor.running != quiet_in:
+                quiet, quiet_in = 0, self.supervisor.running
+            if quiet_in:
+                try:
+                    behind = await loop.run_in_executor(None, _behind, self.supervisor.bootstrap)
+                    quiet = quiet + 1 if not any(behind.values()) else 0
+                except KafkaException:  # the broker died while we asked; the supervisor sees it too
+                    quiet = 0
             if time.monotonic() > until:
                 raise RunError(f"not everything was taken within {QUIET_S:.0f} s: {behind}; see {self.folder / 'logs'}")
             await asyncio.sleep(0.2)
+        return quiet_in
 
     def _summary(self, report: dict[str, Any]) -> dict[str, Any]:
         assert self.view is not None

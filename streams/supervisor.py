@@ -78,6 +78,7 @@ class Supervisor:
         self.deaths: list[str] = []
         self.parts: dict[str, Part] = {}
         self.bootstrap = ""
+        self.running = ""  # the epoch, while all parts are alive and the journal is in the broker
         self.epoch = ""
         self.gateway: dict[str, Any] = {}
         self._readers: list[asyncio.Future[None]] = []  # held, or asyncio may drop them
@@ -100,10 +101,12 @@ class Supervisor:
                 begun = time.monotonic()
                 dead = await self._start(stopping)
                 if dead is None and not stopping.done():
+                    self.running = self.epoch
                     started()
                     if task is None and work is not None:
                         task = asyncio.ensure_future(work())
                     dead = await self._watch(task, stopping)
+                    self.running = ""
                 if stopping.done() or (task is not None and task.done()):
                     return task.result() if task is not None and task.done() else None
                 assert dead is not None

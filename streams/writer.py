@@ -63,7 +63,6 @@ class Writer:
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 0,
-                "message.max.bytes": 8_000_000,
                 "queue.buffering.max.messages": 1_000_000,
                 "message.timeout.ms": 60_000,
                 "log_level": 0,
@@ -136,6 +135,8 @@ class Writer:
                     break
                 except BufferError:
                     self._producer.poll(0.01)
+                except KafkaException as error:
+                    raise WriterError(f"{record.topic}: {error.args[0].str()}") from None
             if self._pacer is not None:
                 self._pacer.appended(record)
         return future

@@ -32,17 +32,41 @@ def test_records_come_back_in_order(tmp_path: Path) -> None:
     opened.close()
 
 
-def test_a_torn_tail_is_cut_wherever_it_is_torn(tmp_path: Path) -> None:
+def test_an_append_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     path = written(tmp_path)
     whole = path.read_bytes()
-    for cut in range(len(whole) - 600, len(whole)):
+    wholes = {0: 0, 20: 0, len(RECORDS): 0}  # how many cuts leave as many records
+    for cut in range(0, len(whole), 7):
         path.write_bytes(whole[:cut])
         opened = Journal(tmp_path)
         kept = list(opened.records())
         assert kept == RECORDS[: len(kept)]
+        wholes[len(kept)] += 1  # nothing but the borders of the two appends
         opened.append([Record("dead", 0, None, b"after")], sync=True)
         assert list(opened.records()) == [*kept, Record("dead", 0, None, b"after")]
         opened.close()
+    assert wholes[0] and wholes[20]
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 3_000, b"\xff" * 700, b"\x05\0\0\0"])
+def test_a_tail_that_a_power_cut_left_is_cut(tail: bytes, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    path.write_bytes(path.read_bytes() + tail)
+    opened = Journal(tmp_path)
+    assert list(opened.records()) == RECORDS
+    opened.close()
+
+
+def test_damage_with_entries_behind_it_is_refused_and_nothing_is_cut(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    data = bytearray(path.read_bytes())
+    for at in (0, 5, 100):  # in the length, the checksum, the payload of the first append
+        broken = bytearray(data)
+        broken[at] ^= 1
+        path.write_bytes(broken)
+        with pytest.raises(JournalError, match="damaged at byte 0, with good entries behind it"):
+            Journal(tmp_path)
+        assert path.read_bytes() == broken
 
 
 def test_damage_before_the_last_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,85 @@
+"""What every benchmark prints and how: the machine, medians, the cost of processes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "districts" / "beijing_2015_11_12.csv.gz"
+DISTRICT = ROOT / "districts" / "beijing.toml"
+YEAR = ROOT.parent / "shared" / "data" / "air" / "beijing_2015_hourly.csv.gz"
+PACKAGES = ("faust-streaming", "aiokafka", "confluent-kafka", "msgspec", "numpy")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def machine() -> str:
+    """Cores, memory, load, versions; no name of a host and no path."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return (
+        f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}), {memory:.0f} GiB, "
+        f"load {os.getloadavg()[0]:.1f} before we began, {platform.system()} {platform.release().split('-')[0]}\n"
+        f"Python {platform.python_version()}, {packages}"
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def heading(text: str) -> None:
+    """Begin a section."""
+    print(f"\n## {text}", flush=True)
+
+
+def line(what: str, *figures: str) -> None:
+    """One measurement."""
+    print(f"{what:44} {'   '.join(figures)}", flush=True)
+
+
+def median_seconds(work: Callable[[], object], times: int) -> float:
+    """Median of the wall seconds of some runs."""
+    return statistics.median(_seconds(work) for _ in range(times))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that so many percent of the values do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system seconds of a process so far.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def peak_mib(pid: int) -> float:
+    """Largest resident memory of a process so far, MiB.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    for entry in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if entry.startswith("VmHWM:"):
+            return int(entry.split()[1]) / 1024
+    raise ProcessLookupError(pid)  # it ended and is not yet collected
