@@ -14,10 +14,9 @@ When a verdict is published:
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -38,11 +37,15 @@ _REGISTRY_ROW = b"registry"
 _NOW_ROW = b"now"
 
 
+_SILENT = StationDay()
+"""A station nobody spoke of that day; never written."""
+
+
 class AirJudge:
     """Judges the air of the groups of one partition. Driven by :class:`streams.kernel.Kernel`."""
 
-    def __init__(self, partition: int) -> None:
-        self.partition = partition
+    def __init__(self, partition: int, partitions: int = 1) -> None:
+        self.partition, self.partitions = partition, partitions
         self.registry: Registry | None = None
         self.now_ms: int | None = None
         self._stations: dict[tuple[str, int], StationDay] = {}
@@ -54,6 +57,7 @@ class AirJudge:
         self._rows: set[tuple[str, int]] = set()  # (station, day) changed since the last checkpoint
         self._registry_changed = False
         self._hours: set[tuple[str, int]] = set()  # (station, end) to derive
+        self._places: dict[tuple[str, int], tuple[str, str, bool]] = {}  # (station, day): area, group, counts for it
         self._out: list[Output] = []
 
     # ---- state
@@ -62,6 +66,7 @@ class AirJudge:
         """Take back one row of the last checkpoint."""
         if row_key == _REGISTRY_ROW:
             self.registry = registries.parse(row.decode(), "registry in the log")
+            self._places = {}
             return
         if row_key == _NOW_ROW:
             self.now_ms = int(row)
@@ -112,8 +117,9 @@ class AirJudge:
             self._advance(found.received)
             try:
                 self.registry = registries.parse(found.text, "registry in the log")
+                self._places = {}
                 self._registry_changed = True
-                self._forget_areas({area.id for area in self.registry.areas})
+                self._forget_areas({area.id for area in self.registry.areas if self._is_mine(area)})
             except registries.RegistryError as error:
                 self._dead(place, str(error), message)
         elif isinstance(found, blocks.Tick):
@@ -122,8 +128,11 @@ class AirJudge:
             self._take_block(found, place, message)
         return self._out
 
+    def _is_mine(self, area: Area) -> bool:
+        return topics.partition_of(area.group, self.partitions) == self.partition
+
     def _forget_areas(self, known: set[str]) -> None:
-        """An area that the registry no longer has is judged no further; what was said of it stays said."""
+        """An area that left the registry or this partition is judged no further here; what was said stays said."""
         for table in (self._open_hours, self._days, self._first_day):
             for area_id in [area_id for area_id in table if area_id not in known]:
                 del table[area_id]
@@ -133,17 +142,20 @@ class AirJudge:
             self._dead(place, "readings before any registry: the gateway must write the registry first", message)
             return
         at = 0
+        factors = [FACTOR_INDEX.get(name) for name in block.factors]
         for i, source in enumerate(block.source):
             self._advance(block.received[i])
             after = at + block.counts[i]
             if block.periods[i] == blocks.HOUR:
-                self._take_packet(block, i, block.sources[source], range(at, after))
+                self._take_packet(block, i, block.sources[source], factors, range(at, after))
             at = after
         assert self.now_ms is not None or not block.source
         if self.now_ms is not None:
             self._derive(self.now_ms)
 
-    def _take_packet(self, block: blocks.Block, i: int, station: str, readings: range) -> None:
+    def _take_packet(
+        self, block: blocks.Block, i: int, station: str, factors: list[int | None], readings: range
+    ) -> None:
         end, received = block.times[i], block.received[i]
         judged = timeliness(end, received) == ""
         day = times.day_of(end)
@@ -153,7 +165,7 @@ class AirJudge:
         slot = record.slot(times.hour_index(end))
         slot.spoke(f"{block.writer}:{block.first + i}")
         for r in readings:
-            factor = FACTOR_INDEX.get(block.factors[block.factor[r]])
+            factor = factors[block.factor[r]]
             if factor is not None:
                 slot.offer(
                     factor, Reading(judged, block.qn[i], received, block.values[r], block.places[r], block.flags[r])
@@ -210,11 +222,10 @@ class AirJudge:
         assert self.registry is not None
         for station, end in changed:
             day = times.day_of(end)
-            found = self.registry.station_at(station, times.date_of(day))
-            record = self._stations[station, day]
-            if found is not None and found.kind == "city" and _hour_judged(record.hours[times.hour_index(end)]):
-                hours[found.area].add(end)
-                days[found.area].add(day)
+            area, _, counts = self._place(station, day)
+            if counts and _hour_judged(self._stations[station, day].hours[times.hour_index(end)]):
+                hours[area].add(end)
+                days[area].add(day)
         for area_id in sorted(hours):
             self._derive_area(area_id, hours[area_id], days[area_id], now_ms)
 
@@ -249,23 +260,32 @@ class AirJudge:
     def _derive_cells(self, changed: list[tuple[str, int]]) -> None:
         assert self.registry is not None
         slots = [self._slot(station, end) for station, end in changed]
-        values = np.full((len(changed), SIX), fixed.MISSING, np.int64)
-        for n, slot in enumerate(slots):
-            for f, reading in enumerate(slot.readings):
-                if reading is not None:
-                    values[n, f] = reading.thousandths
-        valid, reason = law.screen_hours(values)
-        for n, (station, end) in enumerate(changed):
-            slot = slots[n]
-            reasons = [law.REASONS[code] for code in reason[n]]
-            for f, reading in enumerate(slot.readings):
+        values = np.array(
+            [[fixed.MISSING if r is None else r.thousandths for r in slot.readings] for slot in slots], np.int64
+        )
+        valid, codes = law.screen_hours(values)
+        reasons = [[law.REASONS[code] for code in row] for row in codes.tolist()]
+        for n, (_, end) in enumerate(changed):
+            for f, reading in enumerate(slots[n].readings):
                 if reading is not None and (why := reading.reason(end)):
                     valid[n, f] = False
-                    reasons[f] = why
-            record = self._stations[station, times.day_of(end)]
-            record.judged[times.hour_index(end)] = np.where(valid[n], values[n], fixed.MISSING)
+                    reasons[n][f] = why
+        judged = np.where(valid, values, fixed.MISSING)
+        for n, (station, end) in enumerate(changed):
+            self._stations[station, times.day_of(end)].judged[times.hour_index(end)] = judged[n]
             if not self._quiet:
-                self._publish_cell(station, end, slot, reasons)
+                self._publish_cell(station, end, slots[n], reasons[n])
+
+    def _place(self, station: str, day: int) -> tuple[str, str, bool]:
+        """Area, group, and whether the station counts for it on that day; looked up once a day."""
+        found = self._places.get((station, day))
+        if found is None:
+            assert self.registry is not None
+            at = self.registry.station_at(station, times.date_of(day))
+            area = at.area if at is not None else ""
+            group = self.registry.area(area).group if area else ""
+            found = self._places[station, day] = (area, group, at is not None and at.kind == "city")
+        return found
 
     def _slot(self, station: str, end: int) -> HourSlot:
         slot = self._stations[station, times.day_of(end)].hours[times.hour_index(end)]
@@ -273,10 +293,7 @@ class AirJudge:
         return slot
 
     def _publish_cell(self, station: str, end: int, slot: HourSlot, reasons: list[str]) -> None:
-        assert self.registry is not None
-        found = self.registry.station_at(station, times.date_of(times.day_of(end)))
-        area = found.area if found is not None else ""
-        group = self.registry.area(area).group if area else ""
+        area, group, _ = self._place(station, times.day_of(end))
         readings = slot.readings
         cell = Cell(
             group=group,
@@ -292,7 +309,7 @@ class AirJudge:
             received=max((r.received for r in readings if r is not None), default=0),
             revision="",
         )
-        cell.revision = _digest(cell.values, cell.flags, cell.reasons)
+        cell.revision = _digest(*cell.values, cell.flags, *cell.reasons)
         self._out.append(Output(topics.CELLS, key(group, station, "hour", cell.period), encode(cell)))
 
     def _arrays(self, area_id: str, days: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -311,17 +328,21 @@ class AirJudge:
         return hours, registered, registered.sum(axis=0)
 
     def _judge_hours(self, area_id: str, ends: list[int]) -> None:
+        assert self.registry is not None
         by_day: dict[int, list[int]] = defaultdict(list)
         for end in ends:
             by_day[times.day_of(end)].append(end)
         for day, hours_of_day in by_day.items():
-            hours, registered, stations = self._arrays(area_id, [day])
+            date = times.date_of(day)
             picked = [times.hour_index(end) for end in hours_of_day]
-            edition = law.edition_for(times.date_of(day))
-            marks = np.repeat(registered, len(picked), axis=1)
-            said = law.judge_hours(hours[:, 0, picked], edition, registered=marks)
+            stations = self.registry.city_stations(area_id, date)
+            records = [self._stations.get((station, day)) or _SILENT for station in stations] or [_SILENT]
+            hours = np.stack([record.judged[picked] for record in records])
+            edition = law.edition_for(date)
+            marks = None if stations else np.zeros(hours.shape[:2], np.bool_)
+            said = law.judge_hours(hours, edition, registered=marks)
             for n, end in enumerate(hours_of_day):
-                self._publish("air-hour", area_id, _hour_label(end), end, edition, said, n, int(stations[0]))
+                self._publish("air-hour", area_id, _hour_label(end), end, edition, said, n, len(stations))
 
     def _judge_days(self, area: Area, days: list[int]) -> None:
         dates = [times.date_of(day) for day in days]
@@ -411,7 +432,7 @@ class AirJudge:
 
     def _say(self, verdict: AirVerdict | AirYear, message_key: bytes) -> None:
         """Publish unless it was said before; a verdict that replaces another is a revision."""
-        verdict.revision = _digest(encode(verdict).decode())
+        verdict.revision = hashlib.sha256(encode(verdict)).hexdigest()[:12]
         before = self._said.get(message_key)
         if before == verdict.revision:
             return
@@ -437,9 +458,10 @@ def _last_closed(now_ms: int) -> int:
 
 def _hour_judged(slot: HourSlot | None) -> bool:
     """Whether a packet spoke of the hour in time; one from the future or too old does not open an hour or a day."""
-    return slot is not None and (any(r is not None and r.judged for r in slot.readings))
+    return slot is not None and slot.judged
 
 
+@functools.lru_cache(maxsize=4096)
 def _hour_label(end: int) -> str:
     """``2015-12-01T24``: the hour by its end, 01 to 24."""
     return f"{times.date_of(times.day_of(end)).isoformat()}T{times.hour_index(end) + 1:02d}"
@@ -455,5 +477,5 @@ def _or_none(number: int) -> int | None:
     return None if number < 0 else number
 
 
-def _digest(*parts: Iterable[Any] | str) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+def _digest(*parts: str | None) -> str:
+    return hashlib.sha256("|".join([p or "" for p in parts]).encode()).hexdigest()[:12]

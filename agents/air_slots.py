@@ -6,6 +6,7 @@ Writing a slot twice, or in another order, changes nothing: the later version wi
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass, field
 
 import msgspec
@@ -25,7 +26,7 @@ FUTURE_MS = 10 * 60 * 1000
 PAST_MS = 60 * 86_400_000
 """Lateness against the packet's own ``received`` (design §5; air.md §6.3 Q02)."""
 
-MOST_PACKETS = 64
+MOST_PACKETS = 1_000
 """Packets remembered by name for an hour. A logger that repeats itself more often than this is counted no further;
 its readings still compete for the slot."""
 
@@ -34,7 +35,7 @@ _SHIFT = (1000, 100, 10, 1)  # to thousandths, by decimals sent
 TIMELY, LATE, FUTURE = "", "late", "future"
 
 
-class Reading(msgspec.Struct, array_like=True, frozen=True, order=True):
+class Reading(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """What one packet said of one factor. The order of the fields is the order of versions."""
 
     judged: bool  # False: from the future or too old; never takes the place of one that is judged
@@ -76,10 +77,12 @@ class HourSlot:
 
     readings: list[Reading | None] = field(default_factory=lambda: [None] * SIX)
     packets: list[str] = field(default_factory=list)
+    judged: bool = False  # whether a packet spoke of it in time
 
     def offer(self, factor: int, reading: Reading) -> None:
         """Let a reading compete for its slot."""
         held = self.readings[factor]
+        self.judged = self.judged or reading.judged
         if held is None or reading > held:
             self.readings[factor] = reading
 
@@ -87,8 +90,7 @@ class HourSlot:
         """Remember a packet; whether it was new."""
         if packet in self.packets or len(self.packets) >= MOST_PACKETS:
             return False
-        self.packets.append(packet)
-        self.packets.sort()
+        bisect.insort(self.packets, packet)
         return True
 
 
@@ -137,7 +139,7 @@ class StationDay:
             slot = day.slot(hour)
             slot.packets = packets
             for factor, reading in readings:
-                slot.readings[factor] = reading
+                slot.offer(factor, reading)
         return day
 
 

@@ -59,11 +59,11 @@ class Block(msgspec.Struct, tag_field="kind", tag="block", forbid_unknown_fields
             return "packet columns differ in length"
         if not (m == len(self.values) == len(self.places) == len(self.flags) == sum(self.counts)):
             return "reading columns differ in length"
-        if any(i < 0 or i >= len(self.sources) for i in self.source):
+        if n and not (min(self.source) >= 0 and max(self.source) < len(self.sources)):
             return "a packet names a source outside the block"
-        if any(i < 0 or i >= len(self.factors) for i in self.factor):
+        if m and not (min(self.factor) >= 0 and max(self.factor) < len(self.factors)):
             return "a reading names a factor outside the block"
-        if any(c < 0 for c in self.counts):
+        if n and min(self.counts) < 0:
             return "a packet has a negative count"
         return None
 

@@ -19,9 +19,12 @@ class WriterClock:
         self._virtual_ms = now_ms
 
     def now_ms(self) -> int:
-        """Now, in epoch milliseconds; never goes back in a virtual log."""
-        if self.kind == VIRTUAL and self._virtual_ms is not None:
-            return self._virtual_ms
+        """Now, in epoch milliseconds; never goes back in a virtual log, and is 0 there until a player has set it.
+
+        What is received at 0 is from the future: kept, and not judged.
+        """
+        if self.kind == VIRTUAL:
+            return self._virtual_ms or 0
         return time.time_ns() // 1_000_000
 
     @property

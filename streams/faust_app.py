@@ -65,7 +65,10 @@ def make_app(
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
-        kernel.drop_all()
+        try:
+            await kernel.release()
+        except KernelError as error:
+            await fail(error)
 
     @app.on_rebalance_complete.connect
     async def recovered(*_: Any, **__: Any) -> None:

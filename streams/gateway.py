@@ -65,12 +65,21 @@ class _Connection(asyncio.Protocol):
         self.transport = transport
         address = transport.get_extra_info("peername")
         self.peer, self.port = f"{address[0]}:{address[1]}", address[1]
-        self.gateway.connections[self.port] = self
+        self.gateway.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         self.bytes_in += len(data)
         self.heard = asyncio.get_running_loop().time()
         self.gateway.arrived(self, self.framer.feed(data))
+
+    def pause_writing(self) -> None:
+        """A logger that does not read its answers is not read either: memory stays bounded."""
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.transport is not None and not self.transport.is_closing() and not self.gateway.paused:
+            self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gateway.arrived(self, self.framer.flush())
@@ -90,13 +99,13 @@ class Gateway:
         self.writer = writer
         self.registry = registry
         self.clock = clock
-        self.connections: dict[int, _Connection] = {}
+        self.connections: set[_Connection] = set()
         self._sources = SourceIndex(registry)
         self._next_packet = first_packet
         self._waiting: list[_Arrived] = []
         self._something = asyncio.Event()
         self._written = asyncio.Condition()
-        self._paused = False
+        self.paused = False
         self._partition_of_group = {g.id: topics.partition_of(g.id, writer.partitions) for g in registry.groups}
 
     # ---- sockets
@@ -120,27 +129,27 @@ class Gateway:
             self._waiting.append(_Arrived(connection, piece.raw, packet, verdict, received))
             connection.waiting += 1
         self._something.set()
-        if len(self._waiting) > MOST_WAITING and not self._paused:
+        if len(self._waiting) > MOST_WAITING and not self.paused:
             self._set_reading(False)
 
     def _set_reading(self, reading: bool) -> None:
-        self._paused = not reading
-        for connection in self.connections.values():
+        self.paused = not reading
+        for connection in self.connections:
             if connection.transport is not None and not connection.transport.is_closing():
                 (connection.transport.resume_reading if reading else connection.transport.pause_reading)()
 
     def forget(self, connection: _Connection) -> None:
         """A closed connection with nothing left to write."""
-        if self.connections.get(connection.port) is connection:
-            del self.connections[connection.port]
+        self.connections.discard(connection)
 
     async def settled(self, sent: dict[int, int]) -> None:
         """Return when all bytes that were sent on these connections (by the peer's port) are in the log."""
 
         def done() -> bool:
+            # Two hosts may use one port; the player's connection is the one that has all its bytes.
             for port, count in sent.items():
-                connection = self.connections.get(port)
-                if connection is not None and (connection.bytes_in < count or connection.waiting):
+                found = [c for c in self.connections if c.port == port]
+                if found and not any(c.bytes_in >= count and not c.waiting for c in found):
                     return False
             return True
 
@@ -166,7 +175,7 @@ class Gateway:
         while True:
             await asyncio.sleep(SILENT_S / 4)
             now = asyncio.get_running_loop().time()
-            for connection in list(self.connections.values()):
+            for connection in list(self.connections):
                 if connection.framer.buffered and now - connection.heard > SILENT_S:
                     self.arrived(connection, connection.framer.flush())
 
@@ -202,7 +211,7 @@ class Gateway:
             await asyncio.sleep(0)  # let every socket that is ready now be read first
             while self._waiting:
                 await self._write(self._take_batch())
-            if self._paused:
+            if self.paused:
                 self._set_reading(True)
 
     def _take_batch(self) -> list[_Arrived]:

@@ -27,6 +27,8 @@ from streams.writer import Recovered, Writer, WriterError
 log = logging.getLogger("envstream.gateway")
 
 CLOCK_KEY = b"clock"
+LOCK_PATIENCE_S = 30.0
+"""A gateway whose parent was killed ends by itself within half of this."""
 
 
 class GatewayError(RuntimeError):
@@ -62,7 +64,7 @@ async def serve(
         GatewayError: with one line for a person.
     """
     try:
-        journal = Journal(journal_folder) if journal_folder is not None else None
+        journal = Journal(journal_folder, patience_s=LOCK_PATIENCE_S) if journal_folder is not None else None
         sockets = listen_on(host, port), listen_on("127.0.0.1", control_port)
     except (JournalError, PortBusy) as error:
         raise GatewayError(str(error)) from None

@@ -15,9 +15,12 @@ entries behind it is no crash's doing: it is named and refused, and a person dec
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import struct
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -60,8 +63,12 @@ class Header(msgspec.Struct):
 class Journal:
     """A folder of records, owned by one process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patience_s: float = 0.0) -> None:
         """Open or create.
+
+        Args:
+            folder: of the journal.
+            patience_s: how long to wait for another owner, such as a gateway whose parent was killed and that ends.
 
         Raises:
             JournalError: not writable, in use by another process, or of another format.
@@ -75,9 +82,12 @@ class Journal:
             self._lock = open(folder / "lock", "a+b")  # noqa: SIM115 - held as long as the process lives
         except OSError as error:
             raise JournalError(f"{folder}: {error.strerror}: give a folder that can be written with --data") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        until = time.monotonic() + patience_s
+        while not _locked(self._lock):
+            if time.monotonic() < until:
+                time.sleep(0.1)
+                continue
+            self._lock.close()
             raise JournalError(
                 f"{folder}: in use by another envstream: stop it, or give another folder with --data"
             ) from None
@@ -136,14 +146,22 @@ class Journal:
             if self._file is None or self._size > SEGMENT_BYTES:
                 self._open_next()
             assert self._file is not None
-            self._file.write(data)
+            if self._file.write(data) != len(data):  # a full disk takes what fits, and says so in no other way
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._size += len(data)
             if sync:
                 os.fdatasync(self._file.fileno())
         except OSError as error:
+            self._take_back()
             raise JournalError(
                 f"{self.folder}: cannot write the journal: {error.strerror}: free or mount the disk"
             ) from None
+
+    def _take_back(self) -> None:
+        """Cut off what a failed append left, so that nothing ever stands behind half an entry."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), self._size)
 
     def _open_next(self) -> None:
         if self._file is not None:
@@ -198,6 +216,14 @@ class Journal:
             self._file.close()
             self._file = None
         self._lock.close()
+
+
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def read(folder: Path) -> Iterator[Record]:

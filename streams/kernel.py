@@ -65,8 +65,8 @@ class Judge(Protocol):
 class MakeJudge(Protocol):
     """Makes the judge of a partition."""
 
-    def __call__(self, partition: int) -> Judge:
-        """A fresh judge."""
+    def __call__(self, partition: int, partitions: int) -> Judge:
+        """A fresh judge for one of so many partitions."""
 
 
 class KernelError(RuntimeError):
@@ -118,6 +118,11 @@ class Kernel:
         """Forget everything: rebalances are eager, so every partition is revoked."""
         self._parts.clear()
 
+    async def release(self) -> None:
+        """Give the partitions up: let a checkpoint that has begun end first, so that it overwrites nobody's."""
+        async with self._lock:
+            self.drop_all()
+
     async def recover(self, assigned: Iterable[int]) -> dict[int, int]:
         """Rebuild the judges of the assigned partitions; offsets to commit before Faust seeks."""
         self.drop_all()
@@ -130,7 +135,8 @@ class Kernel:
         return offsets
 
     def _rebuild(self, wanted: list[int]) -> dict[int, _Partition]:
-        parts = {number: _Partition(self.make_judge(number), 0) for number in wanted}
+        count = len(self._producer.list_topics(self.topic, timeout=10).topics[self.topic].partitions)
+        parts = {number: _Partition(self.make_judge(number, count), 0) for number in wanted}
         if self.state_topic is not None and wanted:
             for number, rows in self._last_rows(self.state_topic, wanted).items():
                 parts[number].next = self._restore(parts[number].judge, number, rows)

@@ -17,7 +17,7 @@ import click
 import msgspec
 from confluent_kafka import KafkaException
 
-from schemas import topics
+from schemas import blocks, topics
 from schemas.messages import AirYear, Packets
 from schemas.registry import Registry
 from streams import journal
@@ -157,7 +157,8 @@ class _Run:
     def _interrupt(self) -> None:
         if self.stop.is_set():  # asked twice: no more patience
             for pid in self.supervisor.pids().values():
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         say("stopping …")
         self.stop.set()
 
@@ -271,19 +272,21 @@ class _Run:
     def _summary(self, report: dict[str, Any]) -> dict[str, Any]:
         assert self.view is not None
         counts = self.view.counts()
-        taken = packets_in(self.folder / "journal") + self.view.dead_lines()
+        packets, unjudged = packets_in(self.folder / "journal")
+        taken = packets + self.view.dead_lines()
         years = self.view.years()
         areas: dict[str, dict[str, Any]] = {}
         for year in years:
             areas.setdefault(year.area, {})[year.year] = year_shape(year)
-        stations = sum(s.kind == "city" for s in self.registry.stations)
+        stations = len({s.id for s in self.registry.stations if s.kind == "city"})
         first = next(iter(areas), None)
         return {
             "replay": report,
             "accounting": {
                 "in": taken,
                 **msgspec.to_builtins(counts),
-                "balanced": taken == counts.stored + counts.duplicates + counts.dead,
+                "unjudged": unjudged,
+                "balanced": taken == counts.stored + counts.duplicates + counts.dead + unjudged,
             },
             "dead_reasons": self.view.dead_reasons(),
             "air": {
@@ -306,13 +309,20 @@ def year_shape(year: AirYear) -> dict[str, Any]:
     return {name: getattr(year, name) for name in names}
 
 
-def packets_in(folder: Path) -> int:
-    """Packets the gateway has taken, counted again from the journal: the independent side of the account."""
-    return sum(
-        len(msgspec.json.decode(record.value, type=Packets).raw)
-        for record in journal.read(folder)
-        if record.topic == topics.PACKETS
-    )
+def packets_in(folder: Path) -> tuple[int, int]:
+    """Packets the gateway has taken, and those of them that are no hours and therefore not judged yet.
+
+    Counted again from the journal: the independent side of the account.
+    """
+    packets = unjudged = 0
+    for record in journal.read(folder):
+        if record.topic == topics.PACKETS:
+            packets += len(msgspec.json.decode(record.value, type=Packets).raw)
+        elif record.topic == topics.READINGS_AIR and b'"kind":"block"' in record.value[:20]:
+            block = blocks.decode(record.value)
+            if isinstance(block, blocks.Block):
+                unjudged += sum(period != blocks.HOUR for period in block.periods)
+    return packets, unjudged
 
 
 def _behind(bootstrap: str) -> dict[str, int]:

@@ -22,10 +22,12 @@ def summary_text(summary: dict[str, Any]) -> str:
     """The summary of ``up --once`` for a newcomer."""
     replay, account = summary["replay"], summary["accounting"]
     sign = "=" if account["balanced"] else "≠"
-    total = account["stored"] + account["duplicates"] + account["dead"]
+    total = account["stored"] + account["duplicates"] + account["dead"] + account["unjudged"]
+    several = len(summary["areas"]) > 1
+    tables = [(f"{area}\n" if several else "") + years_table(years) for area, years in summary["areas"].items()]
     lines = [
         "",
-        years_table(summary["air"]["years"]),
+        "\n\n".join(tables),
         "",
         f"行 rows read                 {replay['rows'] + replay['rejected']:>9}",
         f"报文 packets sent            {replay['packets']:>9}   "
@@ -34,6 +36,7 @@ def summary_text(summary: dict[str, Any]) -> str:
         f"重复 duplicates              {account['duplicates']:>9}",
         f"拒收 rejected (topic dead)   {account['dead']:>9}"
         + "".join(f"   {reason}: {count}" for reason, count in summary["dead_reasons"].items()),
+        *([f"未评价 no hour, kept only      {account['unjudged']:>9}"] if account["unjudged"] else []),
         f"合计 stored + duplicates + dead = {total} {sign} in {account['in']}",
         f"写出 lines for InfluxDB       {summary['lines_written']:>8}   in {summary['spool']}",
     ]
