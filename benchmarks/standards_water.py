@@ -30,7 +30,7 @@ from standards.water.targets import Target, judge
 from streams.water_csv import COLUMNS, read_water_csv
 from tests.standards.water import reference
 
-REAL = Path("/work/shared/data/water/shanxi_haihe_2026_07_08.csv.gz")
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "water" / "shanxi_haihe_2026_07_08.csv.gz"
 FIVE = ("pH", "DO", "CODMn", "NH3N", "TP")
 MILLION = 1_000_000
 BLOCK = 20_000  # samples judged at once, as assess_water does

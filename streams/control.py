@@ -22,6 +22,8 @@ from streams.journal import Record
 log = logging.getLogger("envstream.control")
 
 VERSION = 1
+DEAD_TEXT = 200
+"""Characters of a line in its dead letter; the file has all of them."""
 LIVE_LOG = "this log is live: a replay needs a virtual one; give `envstream up` a fresh folder with --data"
 
 
@@ -77,7 +79,7 @@ class Control:
         records = []
         for item in asked["items"]:
             dead = Dead(
-                id=item["id"], place=item["id"], reason=item["reason"], text=item["text"][:10_000], received=received
+                id=item["id"], place=item["id"], reason=item["reason"], text=item["text"][:DEAD_TEXT], received=received
             )
             records.append(Record(topics.DEAD, 0, item["id"].encode(), encode(dead)))
         if records:

@@ -59,7 +59,7 @@ def make_app(
         async for event in stream.noack().events():
             try:
                 await kernel.take(event.message)
-            except KernelError as error:
+            except Exception as error:  # noqa: BLE001 - else Faust restarts the agent, and this message is lost
                 await fail(error)
                 return
 

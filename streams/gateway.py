@@ -20,7 +20,7 @@ from schemas.registry import Registry
 from streams import hj212
 from streams.clock import LIVE, VIRTUAL, WriterClock
 from streams.journal import Record
-from streams.reading_rows import PacketUnusable, ReadingRows, SourceIndex
+from streams.reading_rows import PacketUnusable, ReadingRows, Source, SourceIndex
 from streams.writer import Writer
 
 log = logging.getLogger("envstream.gateway")
@@ -31,6 +31,9 @@ MOST_BYTES = 128 * 1024
 MOST_WAITING = 5_000
 """Packets in memory; beyond this the gateway stops reading from its sockets until they are written."""
 
+DEAD_BYTES = 200
+"""Of a packet that stand in its dead letter, for people; ``packets`` has all of them. The embedded broker keeps 5 MB,
+and pacing leaves 3 000 letters unread."""
 SILENT_S = 30.0
 """Idle time after which the rest of a packet is given up (emission.md §1.2)."""
 
@@ -66,6 +69,8 @@ class _Connection(asyncio.Protocol):
         address = transport.get_extra_info("peername")
         self.peer, self.port = f"{address[0]}:{address[1]}", address[1]
         self.gateway.connections.add(self)
+        if self.gateway.paused:
+            transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         self.bytes_in += len(data)
@@ -114,7 +119,6 @@ class Gateway:
         """Take framed pieces of a connection."""
         if not pieces:
             return
-        self._first_words()
         received = self.clock.now_ms()
         for piece in pieces:
             packet: hj212.Packet | None = None
@@ -124,6 +128,7 @@ class Gateway:
             else:
                 try:
                     packet = hj212.parse(piece)
+                    self._first_words(packet, received)
                 except hj212.PacketError as error:
                     verdict = str(error)
             self._waiting.append(_Arrived(connection, piece.raw, packet, verdict, received))
@@ -194,9 +199,9 @@ class Gateway:
         message = blocks.encode(blocks.Tick(self.writer.name, now_ms))
         return [Record(topics.READINGS_AIR, p, None, message) for p in range(self.writer.partitions)]
 
-    def _first_words(self) -> None:
-        """A packet that comes before any player makes a new log live."""
-        if self.clock.kind is None:
+    def _first_words(self, packet: hj212.Packet, received: int) -> None:
+        """A registered logger that comes before any player makes a new log live; a port scan does not."""
+        if self.clock.kind is None and self._source_of(packet, received) is not None:
             self.clock.kind = LIVE
             if self.writer.journal is not None and self.writer.journal.clock is None:
                 self.writer.journal.begin(LIVE)
@@ -249,8 +254,7 @@ class Gateway:
             number, partition, verdict = self._next_packet, 0, arrived.verdict
             self._next_packet += 1
             if arrived.packet is not None:
-                date = times.civil(arrived.received // 1000).date()
-                source = self._sources.of(arrived.packet, date)
+                source = self._source_of(arrived.packet, arrived.received)
                 if source is None:
                     verdict = UNLISTED
                 else:
@@ -268,6 +272,9 @@ class Gateway:
         for partition, found in rows.items():
             records += [Record(topics.READINGS_AIR, partition, None, blocks.encode(block)) for block in found.blocks()]
         return records + dead, answered
+
+    def _source_of(self, packet: hj212.Packet, received: int) -> Source | None:
+        return self._sources.of(packet, times.civil(received // 1000).date())
 
     def _evidence(self, partition: int, run: list[tuple[int, _Arrived, str]]) -> Record:
         message = Packets(
@@ -293,7 +300,7 @@ class Gateway:
             id=name,
             place=f"gateway {arrived.connection.peer}",
             reason=text,
-            text=arrived.raw.decode("latin-1"),
+            text=arrived.raw[:DEAD_BYTES].decode("latin-1"),
             received=arrived.received,
         )
         return Record(topics.DEAD, 0, name.encode(), encode(dead))

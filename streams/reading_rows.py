@@ -11,6 +11,9 @@ from streams.hj212 import Packet
 
 _VALUE_SUFFIXES = ("Avg", "Rtd")
 _AIR = set(AIR_FACTORS)
+MOST_REMEMBERED = 100_000
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""Outside of these a DataTime is a broken clock; HJ/T 212 is of 2005, and InfluxDB's time ends in 2262."""
 UNREADABLE = "?"
 """Flag of a reading whose value is no number: kept as no value, never judged; the evidence has what was sent."""
 
@@ -44,6 +47,8 @@ class SourceIndex:
             except ValueError:
                 date = today
         if (packet.mn, date) not in self._found:
+            if len(self._found) > MOST_REMEMBERED:  # somebody invents numbers
+                self._found.clear()
             station = self._registry.by_mn(packet.mn, date)
             group = self._registry.area(station.area).group if station is not None else ""
             self._found[packet.mn, date] = Source(station, group) if station is not None else None
@@ -120,6 +125,8 @@ def _end_of(packet: Packet, period: str) -> int:
         start = times.parse_stamp(packet.data_time or "")
     except ValueError as error:
         raise PacketUnusable(f"DataTime: {error}") from None
+    if not FIRST_YEAR <= times.civil(start).year <= LAST_YEAR:
+        raise PacketUnusable(f"DataTime {packet.data_time}: not of this century: look at the logger's clock")
     if period != blocks.HOUR:
         return start
     if start % times.HOUR_S:

@@ -272,8 +272,9 @@ class _Run:
     def _summary(self, report: dict[str, Any]) -> dict[str, Any]:
         assert self.view is not None
         counts = self.view.counts()
-        packets, unjudged = packets_in(self.folder / "journal")
-        taken = packets + self.view.dead_lines()
+        if self.view.gap is not None:
+            raise RunError(f"{self.view.gap}: the account would be wrong; run `envstream up` on this folder again")
+        taken, unjudged = taken_in(self.folder / "journal")
         years = self.view.years()
         areas: dict[str, dict[str, Any]] = {}
         for year in years:
@@ -309,20 +310,23 @@ def year_shape(year: AirYear) -> dict[str, Any]:
     return {name: getattr(year, name) for name in names}
 
 
-def packets_in(folder: Path) -> tuple[int, int]:
-    """Packets the gateway has taken, and those of them that are no hours and therefore not judged yet.
+def taken_in(folder: Path) -> tuple[int, int]:
+    """What came in: packets, and lines of files that became none; and the packets that are no hours, not judged yet.
 
     Counted again from the journal: the independent side of the account.
     """
     packets = unjudged = 0
+    lines: set[bytes | None] = set()  # a line said again in a second replay is one line
     for record in journal.read(folder):
         if record.topic == topics.PACKETS:
             packets += len(msgspec.json.decode(record.value, type=Packets).raw)
+        elif record.topic == topics.DEAD and not (record.key or b"").startswith(b"gw:"):
+            lines.add(record.key)
         elif record.topic == topics.READINGS_AIR and b'"kind":"block"' in record.value[:20]:
             block = blocks.decode(record.value)
             if isinstance(block, blocks.Block):
                 unjudged += sum(period != blocks.HOUR for period in block.periods)
-    return packets, unjudged
+    return packets + len(lines), unjudged
 
 
 def _behind(bootstrap: str) -> dict[str, int]:

@@ -40,6 +40,8 @@ class View:
         self._years: dict[bytes, AirYear] = {}
         self._days: dict[bytes, AirVerdict] = {}
         self._dead: dict[str, str] = {}
+        self.gap: str | None = None  # where messages were dropped before they were seen
+        self._next: dict[tuple[str, int], int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="view", daemon=True)
@@ -61,6 +63,7 @@ class View:
         while not self._stop.is_set():
             messages = [m for m in consumer.consume(1_000, timeout=0.2) if m.error() is None]
             for message in messages:
+                self._check(message.topic() or "", message.partition() or 0, message.offset() or 0)
                 self._see(message.topic() or "", message.key() or b"", message.value() or b"")
             if messages:
                 try:
@@ -68,6 +71,12 @@ class View:
                 except KafkaException:
                     continue  # the broker is gone; the supervisor sees that too
         consumer.close()
+
+    def _check(self, topic: str, partition: int, offset: int) -> None:
+        due = self._next.get((topic, partition), 0)
+        if offset > due:
+            self.gap = self.gap or f"{topic}/{partition}: the embedded broker dropped messages {due} to {offset - 1}"
+        self._next[topic, partition] = offset + 1
 
     def _see(self, topic: str, key: bytes, value: bytes) -> None:
         with self._lock:
@@ -101,11 +110,6 @@ class View:
                 duplicates=sum(n - 1 for n, _ in self._cells.values()),
                 dead=len(self._dead),
             )
-
-    def dead_lines(self) -> int:
-        """Dead letters that never were a packet: lines of a replayed file."""
-        with self._lock:
-            return sum(not name.startswith("gw:") for name in self._dead)
 
     def dead_reasons(self) -> dict[str, int]:
         """How many dead letters for each reason, its first words."""

@@ -197,12 +197,12 @@ class Recovered:
         if record.topic == topics.PACKETS:
             evidence = msgspec.json.decode(record.value, type=Packets)
             self.packets = max(self.packets, evidence.first + len(evidence.raw))
-            if evidence.received:
-                self._at(max(evidence.received))
         elif record.topic == topics.READINGS_AIR:
             message = blocks.decode(record.value)
             if isinstance(message, blocks.Tick):
                 self._at(message.now)
+            elif isinstance(message, blocks.Block) and message.received:
+                self._at(max(message.received))
             elif isinstance(message, blocks.RegistryVersion):
                 self.registry = message.digest
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from streams import hj212
 from tests.e2e import system
 
 pytestmark = pytest.mark.whole
@@ -203,8 +204,10 @@ def test_a_live_log_refuses_a_replay(tmp_path: Path) -> None:
     with system.up(tmp_path / "d") as running:
         told = running.told()
         with socket.create_connection(("127.0.0.1", told["port"])) as logger:
-            logger.sendall(b"##0000nonsense\r\n")  # the first to speak makes the log live
-            time.sleep(1)
+            logger.sendall(b"GET / HTTP/1.0\r\n\r\n##0000nonsense\r\n")  # a port scan decides nothing
+            hour = hj212.hour_packet("20151201010000000", "BJAIR2013000000000000001", "1", 1448899200, {"SO2": "3"})
+            logger.sendall(hour)  # the first registered logger makes the log live
+            assert b"CN=9014" in logger.recv(1_000)
         done = system.run(
             "replay", system.SAMPLE, "--to", f"hj212://127.0.0.1:{told['port']}",
             "--control", f"127.0.0.1:{told['control_port']}", code=2,
