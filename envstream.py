@@ -141,20 +141,22 @@ def up(
     """
     if once != bool(files):
         fail("--once and --replay belong together: give both, or run `envstream replay FILE` beside `envstream up`")
-    from streams.run import RunError, run_up
+    from streams.run import RunError, UpPlan, run_up
 
     registry = load_district(district)
     receive = registry.receive
     try:
         code = run_up(
-            folder=data,
-            district=district,
-            registry=registry,
-            host=host or receive.host,
-            port=receive.port if port is None else port,
-            control_port=receive.control_port if control_port is None else control_port,
-            files=files,
-            as_json=as_json,
+            UpPlan(
+                folder=data,
+                district=district,
+                registry=registry,
+                host=host or receive.host,
+                port=receive.port if port is None else port,
+                control_port=receive.control_port if control_port is None else control_port,
+                files=files,
+                as_json=as_json,
+            )
         )
     except RunError as error:
         fail(error)

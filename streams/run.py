@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,20 +37,11 @@ class RunError(RuntimeError):
     """``up`` cannot run; the text is one line with the cure."""
 
 
-def run_up(
-    *,
-    folder: Path,
-    district: Path,
-    registry: Registry,
-    host: str,
-    port: int,
-    control_port: int,
-    files: tuple[Path, ...],
-    as_json: bool,
-) -> int:
-    """Run everything; the exit code.
+@dataclass(frozen=True)
+class UpPlan:
+    """What to run.
 
-    Args:
+    Attributes:
         folder: of journal, spool and logs.
         district: the registry's file, for the parts.
         registry: the same, checked.
@@ -58,20 +50,34 @@ def run_up(
         control_port: of the control connection, 0 for any.
         files: to replay, then end with a summary; none: run until Ctrl-C.
         as_json: the summary as JSON.
+    """
+
+    folder: Path
+    district: Path
+    registry: Registry
+    host: str
+    port: int
+    control_port: int
+    files: tuple[Path, ...] = ()
+    as_json: bool = False
+
+
+def run_up(plan: UpPlan) -> int:
+    """Run everything; the exit code.
 
     Raises:
         RunError: with one line for a person.
     """
-    for file in files:
+    for file in plan.files:
         check_file(file)
-    with _own(folder):
-        for address, number in ((host, port), ("127.0.0.1", control_port)):
+    with _own(plan.folder):
+        for address, number in ((plan.host, plan.port), ("127.0.0.1", plan.control_port)):
             if number:
                 try:
                     listen_on(address, number).close()
                 except PortBusy as error:
                     raise RunError(str(error)) from None
-        return asyncio.run(_Run(folder, district, registry, host, port, control_port, files, as_json).run())
+        return asyncio.run(_Run(plan).run())
 
 
 def check_file(file: Path) -> None:
@@ -117,23 +123,13 @@ class _own:  # noqa: N801 - reads as a phrase
 
 
 class _Run:
-    def __init__(
-        self,
-        folder: Path,
-        district: Path,
-        registry: Registry,
-        host: str,
-        port: int,
-        control_port: int,
-        files: tuple[Path, ...],
-        as_json: bool,
-    ) -> None:
-        self.folder, self.district, self.registry = folder, district, registry
-        self.host, self.port, self.control_port = host, port, control_port
-        self.files, self.as_json = files, as_json
+    def __init__(self, plan: UpPlan) -> None:
+        self.plan = plan
+        self.folder, self.registry, self.files = plan.folder, plan.registry, plan.files
+        self.port, self.control_port = plan.port, plan.control_port
         self.begun = time.monotonic()
         self.stop = asyncio.Event()
-        self.supervisor = Supervisor(folder, say, self._commands)
+        self.supervisor = Supervisor(plan.folder, say, self._commands)
         self.view: View | None = None
 
     async def run(self) -> int:
@@ -151,7 +147,7 @@ class _Run:
         if summary is None:
             say("stopped; the next `envstream up` on this folder goes on from here")
             return 130 if self.files else 0
-        click.echo(json.dumps(summary, ensure_ascii=False, indent=2) if self.as_json else summary_text(summary))
+        click.echo(json.dumps(summary, ensure_ascii=False, indent=2) if self.plan.as_json else summary_text(summary))
         return 0 if summary["accounting"]["balanced"] else 1
 
     def _interrupt(self) -> None:
@@ -171,9 +167,9 @@ class _Run:
                 "gateway",
                 *kafka,
                 "--district",
-                str(self.district),
+                str(self.plan.district),
                 "--host",
-                self.host,
+                self.plan.host,
                 "--port",
                 str(self.port),
                 "--control-port",
@@ -204,9 +200,9 @@ class _Run:
         )
         kind = self.supervisor.gateway["log"]
         told = {None: "new log: the first logger makes it live, a replay makes it virtual"}.get(kind, f"{kind} log")
-        say(f"ready: loggers connect to {self.host}:{self.port}; {told}")
+        say(f"ready: loggers connect to {self.plan.host}:{self.port}; {told}")
         if not self.files:
-            say(f"replay: envstream replay FILE --to hj212://{self.host}:{self.port}    stop: Ctrl-C")
+            say(f"replay: envstream replay FILE --to hj212://{self.plan.host}:{self.port}    stop: Ctrl-C")
 
     # ---- a replay, and what came of it
 
@@ -226,11 +222,11 @@ class _Run:
             "replay",
             *map(str, self.files),
             "--to",
-            f"hj212://{self.host}:{self.port}",
+            f"hj212://{self.plan.host}:{self.port}",
             "--control",
             f"127.0.0.1:{self.control_port}",
             "--district",
-            str(self.district),
+            str(self.plan.district),
             "--json",
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
