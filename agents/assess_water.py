@@ -6,7 +6,6 @@ is written in docs/law-water.md §1 (K1 … K4), and was written before the firs
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,14 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from standards.dated import for_date
-from standards.water.credibility import RULES, broken_rules
+from standards.water.by_date import RowLaw
+from standards.water.credibility import RULES
 from standards.water.editions import choose
 from standards.water.items import item, item_set
 from standards.water.ladders import BODIES, NO_CLASS, Classes
-from standards.water.means import assessed, assessment_decimals
+from standards.water.means import assessment_decimals
+from standards.water.published import NOT_GIVEN, UNREADABLE, PublishedClasses
 from standards.water.readings import Bools, Reader
-from standards.water.section import class_words, deciding, item_classes, section_class
+from standards.water.section import class_words, deciding, section_class
 from standards.water.verdicts import ROUNDINGS
 from streams.water_csv import Days, Ids, Rows, WaterFileError, read_water_csv
 
@@ -33,9 +33,9 @@ NO_PUBLISHED = "平台无类别 the platform shows no class"
 NO_OWN = "五项均缺 no item to judge by"
 UNEXPLAINED = "原因不明 unexplained"
 
-_UNREADABLE = -3
-_NOT_GIVEN = -2
+_BODY_WORDS = {"river": "河流", "lake": "湖库"}
 _EXAMPLES = 100
+_COLUMNS = 8 + 2 + 2  # of a section: classes -1 … 6 at 0 … 7, agree, disagree, meets its target, fails it
 
 
 def assess_water(
@@ -43,6 +43,7 @@ def assess_water(
     *,
     bodies: Mapping[str, str] | None = None,
     default_body: str = "river",
+    targets: Mapping[str, int] | None = None,
     rounding: str | None = None,
     edition: str | None = None,
     ph_decimals: str = "",
@@ -53,17 +54,23 @@ def assess_water(
     Args:
         files: paths, plain or ``.gz``.
         bodies: section to ``river`` or ``lake``; for rows whose file has no ``body`` column or leaves it empty.
-        default_body: of sections that neither names; how many there are is reported as ``body_assumed``.
+        default_body: of sections that neither names: an assumption, so each of them is named in the result. A section
+            that comes out as both bodies stops the assessment.
+        targets: section to the class it owes: its rows are judged against it one by one (water.md §3.1). That is no
+            monthly compliance, which judges the mean of a month.
         rounding: None judges values as sent, ``assessment`` rounds them first.
         edition: forces a GB 3838 edition; None takes the one in force at each row's date.
         ph_decimals: profile of assessment rounding for pH.
         listed: disagreements listed at most; all are counted.
 
     Returns:
-        ``rows``, ``classified``, ``agree``, ``disagree``, ``by_class`` {"1" … "6": rows}, ``sections`` {name: the same
-        and ``body``}; beyond design §11: ``unclassified``, ``credible`` {agree, disagree, excluded, excluded_by},
-        ``reasons`` {reason: disagreements}, ``disagreements`` [rows], ``refused`` {rows, examples}, ``body_assumed``,
-        ``bodies_unused``, ``repeated`` (rows of a section and time that was there before), ``editions``, ``rounding``.
+        ``rows``, ``classified``, ``agree``, ``disagree``, ``by_class`` {"1" … "6": rows}, ``sections`` {name: the same,
+        ``body``, ``body_assumed`` and, with a target, ``target``, ``meets``, ``fails``}; beyond design §11:
+        ``unclassified``, ``credible`` {agree, disagree, excluded, excluded_by}, ``reasons`` {reason: disagreements},
+        ``disagreements`` [rows], ``refused`` {rows, by_reason, examples}, ``default_body``, ``body_assumed`` (how many
+        sections), ``bodies_assumed`` and ``bodies_unused`` [names], ``repeated`` (rows of a section and time that was
+        there before), ``editions``, ``rounding``. Rows without a readable time, section or published class are refused
+        and not compared; those with a value that can't be read are compared, and excluded by K1.
 
     Raises:
         WaterFileError: a file that can't be used, or a body that is unknown or contradicts the configuration.
@@ -78,26 +85,22 @@ def assess_water(
     for name, body in {**(bodies or {}), "default": default_body}.items():
         if body not in BODIES:
             raise WaterFileError(f"水体配置 bodies: {name} = {body!r}: must be river or lake")
-    assessment = _Assessment(dict(bodies or {}), default_body, rounding, edition, ph_decimals, listed)
+    for name, target in (targets or {}).items():
+        if target not in class_words():
+            raise WaterFileError(f"目标配置 targets: {name} = {target!r}: must be 1 … {max(class_words())}")
+    assessment = _Assessment(
+        dict(bodies or {}), default_body, dict(targets or {}), rounding, edition, ph_decimals, listed
+    )
     for file in files:
-        path = Path(file)
+        path, unread, dated = Path(file), None, False
         for rows in read_water_csv(path, assessment.items):
-            assessment.add(path, rows)
+            dated |= assessment.add(path, rows)
+            unread = unread or rows.times[0]
+        if unread is not None and not dated:
+            raise WaterFileError(
+                f"{path}: 时间无法识别 no time can be read, the first is {unread!r:.40}: write it as 2026-07-09 21:00"
+            )
     return assessment.result()
-
-
-class _Published(dict[str, int]):
-    """Published class text to class: digits, -1 or the class's Roman figure."""
-
-    def __init__(self) -> None:
-        words = class_words()
-        names = {"": _NOT_GIVEN, "-1": NO_CLASS}
-        names |= {str(code): code for code in words} | {word.roman: code for code, word in words.items()}
-        super().__init__(names)
-
-    def __missing__(self, text: str) -> int:
-        self[text] = found = self.get(text.strip().removesuffix("类"), _UNREADABLE)
-        return found
 
 
 def _numbers(known: dict[str, int], texts: Iterable[str], count: int) -> npt.NDArray[np.int64]:
@@ -111,6 +114,7 @@ class _Assessment:
         self,
         bodies: dict[str, str],
         default_body: str,
+        targets: dict[str, int],
         rounding: str | None,
         edition: str | None,
         ph_decimals: str,
@@ -119,49 +123,55 @@ class _Assessment:
         self.items = item_set("five")
         self.bodies = bodies
         self.default_body = default_body
-        self.rounding = rounding
-        self.edition = edition
-        self.ph_decimals = ph_decimals
+        self.targets = targets
+        self.law = RowLaw(self.items, rounding, edition, ph_decimals)
         self.listed = listed
         self.readers = [Reader(item(name)) for name in self.items]
         self.sections = Ids()
-        self.section_lake: dict[str, set[str]] = {}
+        self.body_of: dict[str, str] = {}
         self.assumed: set[str] = set()
         self.times = Ids()
         self.days = Days()
-        self.published = _Published()
+        self.published = PublishedClasses()
         self.words = {row.text("text"): row.text("meaning") for row in choose("water_forms").where(place="body")}
-        self.editions: set[str] = set()
         self.seen: list[npt.NDArray[np.int64]] = []
         self.counts: Counter[str] = Counter()
-        self.by_section = np.zeros((0, 8 + 2), dtype=np.int64)  # classes -1 … 6 at 0 … 7, agree, disagree
+        self.by_section = np.zeros((0, _COLUMNS), dtype=np.int64)
         self.excluded_by: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.disagreements: list[dict[str, Any]] = []
+        self.refused_by: Counter[str] = Counter()
         self.refused: list[dict[str, Any]] = []
 
-    def add(self, path: Path, rows: Rows) -> None:
+    def add(self, path: Path, rows: Rows) -> bool:
+        """Add a chunk; whether a time of it can be read."""
         count = len(rows.lines)
         section = _numbers(self.sections, rows.sections, count)
-        time = _numbers(self.times, rows.times, count)
         days = _numbers(self.days, rows.times, count)
-        if not days.any():
-            raise WaterFileError(
-                f"{path}: 时间无法识别 time {rows.times[0]!r:.40} can't be read: write it as 2026-07-09 21:00"
-            )
         lake = self.lakes(path, rows)
         values, below, refused = self.read(rows)
-        unusable = refused.any(axis=0) | (days == 0) | np.array([not name for name in self.sections])[section]
+        published = (
+            np.full(count, NOT_GIVEN) if rows.published is None else _numbers(self.published, rows.published, count)
+        )
+        refusals = {
+            "value": refused.any(axis=0),
+            "time": days == 0,
+            "section": np.array([not name for name in self.sections], dtype=np.bool_)[section],
+            "published_class": published == UNREADABLE,
+        }
+        nowhere = refusals["time"] | refusals["section"]
+        unusable = nowhere | refusals["value"]
         try:
-            classes, by_item = self.classify(values, below, lake, days, unusable)
+            groups = self.law.groups(days)
         except LookupError as error:  # no edition in force on a row's date
             raise WaterFileError(f"{path}: {error}: name one with edition") from None
-        published = (
-            np.full(count, _NOT_GIVEN) if rows.published is None else _numbers(self.published, rows.published, count)
-        )
-        compared = (published >= NO_CLASS) & ((published > 0) | (classes > 0))
+        judged = self.law.assessed(values, below, groups)
+        by_item = self.law.classify(judged, below, lake, groups)
+        by_item[:, unusable] = NO_CLASS
+        classes = section_class(by_item)
+        compared = (published >= NO_CLASS) & ((published > 0) | (classes > 0)) & ~nowhere
         agree, disagree = compared & (published == classes), compared & (published != classes)
-        broken = broken_rules(self.items, rows.items, values, below, refused)
+        broken = self.law.broken(rows.items, values, below, refused, groups)
         excluded = np.any(list(broken.values()), axis=0) & compared
         self.counts.update(
             rows=count,
@@ -171,19 +181,26 @@ class _Assessment:
             credible_agree=int((agree & ~excluded).sum()),
             credible_disagree=int((disagree & ~excluded).sum()),
             excluded=int(excluded.sum()),
-            refused=int((unusable | (published == _UNREADABLE)).sum()),
+            refused=int(np.any(list(refusals.values()), axis=0).sum()),
         )
         self.excluded_by.update({rule: int((mask & compared).sum()) for rule, mask in broken.items()})
-        self.seen.append(section << 32 | time)
-        self.add_sections(section, classes, agree, disagree)
-        self.note_refused(path, rows, unusable, refused, days, published)
-        self.note_disagreements(path, rows, np.flatnonzero(disagree), values, below, lake, classes, by_item, broken)
+        self.refused_by.update({reason: int(mask.sum()) for reason, mask in refusals.items()})
+        self.seen.append(section << 32 | _numbers(self.times, rows.times, count))
+        owed = np.array([self.targets.get(name, 0) for name in self.sections])[section]
+        met = self.law.meets(np.where(unusable, 0, owed), judged, below, lake, groups)
+        self.add_sections(section, classes, {8: agree, 9: disagree, 10: met == 1, 11: met == 0})
+        self.note_refused(path, rows, refusals, refused)
+        where = np.flatnonzero(disagree)
+        if len(where):
+            other = self.law.classify(judged[:, where], below[:, where], ~lake[where], self.law.groups(days[where]))
+            self.note_disagreements(path, rows, where, classes, section_class(other), deciding(by_item), broken)
+        return bool(days.any())
 
     def lakes(self, path: Path, rows: Rows) -> Bools:
         """Which rows are judged by the lake ladder: the file's column, else the configuration, else the default."""
-        pairs = set(zip(rows.sections, rows.bodies or [""] * len(rows.lines), strict=True))
+        pairs = list(zip(rows.sections, rows.bodies or [""] * len(rows.lines), strict=True))
         found = {}
-        for name, text in pairs:
+        for name, text in sorted(set(pairs)):
             configured = self.bodies.get(name)
             body = self.words.get(text.strip()) if text.strip() else configured or self.default_body
             if body is None:
@@ -192,16 +209,19 @@ class _Assessment:
                 raise WaterFileError(
                     f"{path}: 断面 section {name}: body {text} in the file, but configured as {configured}: correct one"
                 )
+            found[name, text] = body == "lake"
+            if not name:  # refused
+                continue
             if not text.strip() and configured is None:
                 self.assumed.add(name)
-            self.section_lake.setdefault(name, set()).add(body)
-            found[name, text] = body == "lake"
+            if self.body_of.setdefault(name, body) != body:
+                raise WaterFileError(
+                    f"{path}: 断面 section {name}: 既是河流又是湖库 both river and lake"
+                    f"{', once assumed' if name in self.assumed else ''}: correct its body in the file, or configure it"
+                )
         if not any(found.values()):
             return np.zeros(len(rows.lines), dtype=np.bool_)
-        return np.array(
-            [found[pair] for pair in zip(rows.sections, rows.bodies or [""] * len(rows.lines), strict=True)],
-            dtype=np.bool_,
-        )
+        return np.array([found[pair] for pair in pairs], dtype=np.bool_)
 
     def read(self, rows: Rows) -> tuple[npt.NDArray[np.int64], Bools, Bools]:
         columns = [reader.read(rows.items[name]) for name, reader in zip(self.items, self.readers, strict=True)]
@@ -210,46 +230,16 @@ class _Assessment:
         )
         return values, below, refused
 
-    def classify(
-        self, values: npt.NDArray[np.int64], below: Bools, lake: Bools, days: npt.NDArray[np.int64], unusable: Bools
-    ) -> tuple[Classes, Classes]:
-        by_item = np.full(values.shape, NO_CLASS, dtype=np.int8)
-        if self.rounding == "assessment":
-            rounded = [assessed(name, values[row], ph=self.ph_decimals) for row, name in enumerate(self.items)]
-            values = np.where(below, values, np.stack(rounded))
-        masked = below if below.any() else None
-        editions = {self.edition_of(int(day)) for day in np.unique(days[days > 0])}
-        self.editions |= editions
-        for name in editions:
-            if len(editions) == 1:
-                by_item = item_classes(self.items, values, lake, below=masked, edition=name)
-                continue
-            at = np.flatnonzero([day > 0 and self.edition_of(int(day)) == name for day in days])
-            by_item[:, at] = item_classes(self.items, values[:, at], lake[at], below=below[:, at], edition=name)
-        by_item[:, unusable] = NO_CLASS
-        return section_class(by_item), by_item
-
-    def edition_of(self, day: int) -> str:
-        return self.edition or for_date("water_surface", datetime.date.fromordinal(day)).name
-
-    def add_sections(self, section: npt.NDArray[np.int64], classes: Classes, agree: Bools, disagree: Bools) -> None:
+    def add_sections(self, section: npt.NDArray[np.int64], classes: Classes, columns: Mapping[int, Bools]) -> None:
         if len(self.sections) > len(self.by_section):
-            more = np.zeros((len(self.sections) - len(self.by_section), 10), dtype=np.int64)
+            more = np.zeros((len(self.sections) - len(self.by_section), _COLUMNS), dtype=np.int64)
             self.by_section = np.concatenate([self.by_section, more])
         np.add.at(self.by_section, (section, classes.astype(np.int64) + 1), 1)
-        for column, mask in ((8, agree), (9, disagree)):
+        for column, mask in columns.items():
             self.by_section[:, column] += np.bincount(section[mask], minlength=len(self.by_section))
 
-    def note_refused(
-        self,
-        path: Path,
-        rows: Rows,
-        unusable: Bools,
-        refused: Bools,
-        days: npt.NDArray[np.int64],
-        published: npt.NDArray[np.int64],
-    ) -> None:
-        for at in np.flatnonzero(unusable | (published == _UNREADABLE)).tolist():
+    def note_refused(self, path: Path, rows: Rows, refusals: Mapping[str, Bools], refused: Bools) -> None:
+        for at in np.flatnonzero(np.any(list(refusals.values()), axis=0)).tolist():
             if len(self.refused) >= _EXAMPLES:
                 return
             reasons = [
@@ -257,11 +247,11 @@ class _Assessment:
                 for row, (name, reader) in enumerate(zip(self.items, self.readers, strict=True))
                 if refused[row, at]
             ]
-            if days[at] == 0:
+            if refusals["time"][at]:
                 reasons.append(f"时间无法识别 time {rows.times[at]!r:.40} can't be read")
-            if not rows.sections[at]:
+            if refusals["section"][at]:
                 reasons.append("断面为空 the section is empty")
-            if published[at] == _UNREADABLE and rows.published is not None:
+            if refusals["published_class"][at] and rows.published is not None:
                 reasons.append(f"发布类别无法识别 published_class {rows.published[at]!r:.40} can't be read")
             self.refused.append({"file": str(path), "line": rows.lines[at], "reasons": reasons})
 
@@ -270,18 +260,13 @@ class _Assessment:
         path: Path,
         rows: Rows,
         where: npt.NDArray[np.intp],
-        values: npt.NDArray[np.int64],
-        below: Bools,
-        lake: Bools,
         classes: Classes,
-        by_item: Classes,
-        broken: dict[str, Bools],
+        others: Classes,
+        decided: Bools,
+        broken: Mapping[str, Bools],
     ) -> None:
-        if not len(where) or rows.published is None:
+        if rows.published is None:
             return
-        other = item_classes(self.items, values[:, where], ~lake[where], below=below[:, where], edition=self.edition)
-        others = section_class(other)
-        decided = deciding(by_item[:, where])
         for nth, at in enumerate(where.tolist()):
             shown = self.published[rows.published[at]]
             reason = next((f"{rule} {RULES[rule]}" for rule, mask in broken.items() if mask[at]), None)
@@ -294,6 +279,7 @@ class _Assessment:
                     reason = OTHER_BODY if others[nth] == shown else UNEXPLAINED
             self.reasons[reason] += 1
             if len(self.disagreements) < self.listed:
+                by = {n: rows.items[n][at] for n, d in zip(self.items, decided[:, at], strict=True) if d}
                 self.disagreements.append(
                     {
                         "file": str(path),
@@ -302,9 +288,7 @@ class _Assessment:
                         "time": rows.times[at],
                         "published": shown,
                         "class": int(classes[at]),
-                        "deciding": {
-                            n: rows.items[n][at] for n, d in zip(self.items, decided[:, nth], strict=True) if d
-                        },
+                        "deciding": by,
                         "reason": reason,
                     }
                 )
@@ -315,15 +299,20 @@ class _Assessment:
         count = self.counts
         sections = {}
         for name, at in self.sections.items():
+            if not name:  # refused
+                continue
             row = self.by_section[at]
             sections[name] = {
-                "body": "/".join(sorted(self.section_lake[name])),
+                "body": self.body_of[name],
+                "body_assumed": name in self.assumed,
                 "rows": int(row[:8].sum()),
                 "classified": int(row[2:8].sum()),
                 "agree": int(row[8]),
                 "disagree": int(row[9]),
                 "by_class": _by_class(row),
             }
+            if name in self.targets:
+                sections[name] |= {"target": self.targets[name], "meets": int(row[10]), "fails": int(row[11])}
         return {
             "rows": count["rows"],
             "classified": count["classified"],
@@ -340,12 +329,15 @@ class _Assessment:
             },
             "reasons": dict(self.reasons.most_common()),
             "disagreements": self.disagreements,
-            "refused": {"rows": count["refused"], "examples": self.refused},
+            "refused": {"rows": count["refused"], "by_reason": dict(self.refused_by), "examples": self.refused},
+            "default_body": self.default_body,
             "body_assumed": len(self.assumed),
+            "bodies_assumed": sorted(self.assumed),
             "bodies_unused": sorted(set(self.bodies) - set(self.sections)),
+            "targets_unused": sorted(set(self.targets) - set(self.sections)),
             "repeated": int((np.diff(np.sort(seen)) == 0).sum()),
-            "editions": sorted(self.editions),
-            "rounding": self.rounding,
+            "editions": sorted(self.law.editions),
+            "rounding": self.law.rounding,
         }
 
 
@@ -369,9 +361,16 @@ def report(result: Mapping[str, Any]) -> str:
         *(f"  {rule} {RULES[rule]}: {n}" for rule, n in credible["excluded_by"].items() if n),
     ]
     if result["body_assumed"]:
-        lines.append(f"未配置水体类型的断面按默认 sections without a configured body: {result['body_assumed']}")
-    if result["bodies_unused"]:
-        lines.append(f"配置了但未出现的断面 configured but absent: {', '.join(result['bodies_unused'])}")
+        lines.append(
+            f"未说明水体类型、按{_BODY_WORDS[result['default_body']]}判定的断面 sections without a body, judged as "
+            f"{result['default_body']}: {result['body_assumed']}: {'、'.join(result['bodies_assumed'])}"
+        )
+    if absent := sorted({*result["bodies_unused"], *result["targets_unused"]}):
+        lines.append(f"配置了但未出现的断面 configured but absent: {'、'.join(absent)}")
+    for name, each in result["sections"].items():
+        if "target" in each:
+            rows = f"达标行 rows that meet {each['meets']}，不达标 that fail {each['fails']}"
+            lines.append(f"断面 section {name}: 目标 target {words[each['target']].roman}，{rows}")
     if refused["rows"]:
         lines.append(f"拒绝的行 refused rows: {refused['rows']}")
         lines += [f"  {e['file']}:{e['line']}: {'; '.join(e['reasons'])}" for e in refused["examples"][:10]]

@@ -16,7 +16,7 @@ from streams.water_csv import COLUMNS, WaterFileError
 
 from .standards.water import reference
 
-REAL = Path("/work/shared/data/water/shanxi_haihe_2026_07_08.csv.gz")
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "water" / "shanxi_haihe_2026_07_08.csv.gz"
 VECTORS = Path(__file__).parent / "standards" / "data" / "water_platform_rows.csv"
 FIVE = ("pH", "DO", "CODMn", "NH3N", "TP")
 HEAD = ",".join(["section", "time", "published_class", *COLUMNS.values()])
@@ -105,6 +105,59 @@ def test_body_of_file_and_configuration_must_not_differ() -> None:
         assess_water([VECTORS], bodies={"拖山": "river"})
     with pytest.raises(WaterFileError, match="pond"):
         assess_water([VECTORS], bodies={"拖山": "pond"})
+
+
+def test_refused_rows_are_not_compared_and_say_the_true_reason(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "a.csv",
+        row(5, time="昨天"),
+        row(5, time="", NH3N="0"),
+        row(5, section=""),
+        row(5, section="   "),
+        row("好"),
+        row(1, time="2026-07-10 00:00"),
+        row(5, time="2026-07-10 01:00", NH3N="坏"),
+    )
+    for path in (file, write(tmp_path / "b.csv", *reversed(file.read_text(encoding="utf-8").split("\n")[1:-1]))):
+        found = assess_water([path])
+        assert (found["agree"], found["disagree"]) == (1, 1)
+        assert found["credible"] == {
+            "agree": 1,
+            "disagree": 0,
+            "excluded": 1,
+            "excluded_by": {"K1": 1, "K2": 0, "K3": 0, "K4": 0},
+        }
+        assert [each["reason"][:2] for each in found["disagreements"]] == ["K1"]
+        assert found["refused"]["by_reason"] == {"value": 1, "time": 2, "section": 2, "published_class": 1}
+        assert found["refused"]["rows"] == len(found["refused"]["examples"]) == 6
+        assert set(found["sections"]) == {"甲"}
+        assert found["bodies_assumed"] == ["甲"]
+        assert "断面为空 the section is empty" in report(found)
+
+
+def test_a_bad_time_in_a_chunk_of_its_own_is_a_refused_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path / "a.csv", row(1, time="昨天"), row(1), row(1, time="明天"))
+    whole = assess_water([file])
+    assert (whole["refused"]["rows"], whole["agree"]) == (2, 1)
+    monkeypatch.setattr(water_csv, "CHUNK", 1)
+    monkeypatch.setattr(water_csv, "_PIECE", 1)
+    assert assess_water([file]) == whole
+
+
+def test_a_time_with_its_zone_is_a_beijing_day(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", row(1, time="2002-05-31T16:30:00Z"))
+    assert assess_water([file])["agree"] == 1
+    for text in ("2002-06-01T00:30:00+09:00", "2002-05-31T15:59:59Z"):
+        with pytest.raises(WaterFileError, match="2002-05-31"):
+            assess_water([write(tmp_path / "a.csv", row(1, time=text))])
+
+
+def test_published_classes_in_plain_letters(tmp_path: Path) -> None:
+    texts = ["I", "1", "Ⅰ", "II类", "劣V", "inferior V", "-"]
+    rows = [row(text, time=f"2026-07-09 0{at}:00") for at, text in enumerate(texts)]
+    found = assess_water([write(tmp_path / "a.csv", *rows)])
+    assert (found["agree"], found["disagree"], found["refused"]["rows"]) == (3, 3, 0)
+    assert [each["published"] for each in found["disagreements"]] == [2, 6, 6]
 
 
 def test_disagreements_say_why(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from standards.fixed import MISSING, Ints
-from standards.water.items import item
+from standards.water.items import item, item_set
 from standards.water.plausibility import outside_range, suspect_zero
 from standards.water.readings import Bools
 
@@ -20,11 +21,14 @@ RULES: Final = {
 }
 """Why a row is not credible."""
 
-_BARE_DIGIT: Final = ("NH3N", "TP")
-
 
 def broken_rules(
-    wanted: tuple[str, ...], texts: Mapping[str, Sequence[str]], values: Ints, below: Bools, refused: Bools
+    wanted: tuple[str, ...],
+    texts: Mapping[str, Sequence[str]],
+    values: Ints,
+    below: Bools,
+    refused: Bools,
+    date: datetime.date | None = None,
 ) -> dict[str, Bools]:
     """Rows that break each rule.
 
@@ -34,16 +38,17 @@ def broken_rules(
         values: int64 (items, n) in each item's scale, MISSING allowed: a missing item is not incredible.
         below: bool (items, n), below detection.
         refused: bool (items, n), could not be read.
+        date: of the data; None for the newest editions.
 
     Returns:
         bool (n,) by rule id.
     """
     rows = dict(enumerate(wanted))
-    outside = np.any([outside_range(name, values[row]) for row, name in rows.items()], axis=0)
-    zero = np.any([suspect_zero(name, values[row]) & ~below[row] for row, name in rows.items()], axis=0)
+    outside = np.any([outside_range(name, values[row], date) for row, name in rows.items()], axis=0)
+    zero = np.any([suspect_zero(name, values[row], date) & ~below[row] for row, name in rows.items()], axis=0)
     bare = np.zeros(values.shape[1], dtype=np.bool_)
     for row, name in rows.items():
-        if name in _BARE_DIGIT:
+        if name in item_set("lost_decimals", date):
             whole = (values[row] % 10 ** item(name).places == 0) & (values[row] != MISSING)
             for at in np.flatnonzero(whole).tolist():
                 bare[at] |= "." not in texts[name][at]

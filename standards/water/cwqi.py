@@ -110,7 +110,7 @@ def index(
     foreign = [each for each in wanted if each not in full]
     if foreign:
         raise ValueError(f"CWQI: {', '.join(foreign)} is not of the {len(full)} items")
-    each = terms(wanted, mean_floats(wanted, values, below, ph=ph), lake, date=date)
+    each = terms(wanted, mean_floats(wanted, values, below, ph=ph, date=date), lake, date=date)
     present = ~np.isnan(each)
     return Index(float(each[present].sum()), int(present.sum()), len(full))
 

@@ -61,13 +61,14 @@ def _sticky(num: Ints, den: Ints) -> Ints:
     return found
 
 
-def mean(item: Item, values: Ints, below: Bools | None = None) -> Ints:
+def mean(item: Item, values: Ints, below: Bools | None = None, *, date: datetime.date | None = None) -> Ints:
     """Means of groups of results of one item: of hydrogen ion for pH, arithmetic for all others (water.md §2.2).
 
     Args:
         item: whose scale the values have.
         values: int64 (groups, samples), MISSING allowed.
         below: bool of the same shape, half the detection limit is taken.
+        date: of the data; None for the newest edition.
 
     Returns:
         int64 (groups,), sticky; MISSING where a group is empty.
@@ -75,18 +76,19 @@ def mean(item: Item, values: Ints, below: Bools | None = None) -> Ints:
     Raises:
         ValueError: see ``mean_parts``.
     """
-    if item.id in item_set("hydrogen_mean"):
+    if item.id in item_set("hydrogen_mean", date):
         return ph_mean(values, places=item.places)
     return _sticky(*mean_parts(values, below, places=item.places))
 
 
-def mean_of_means(item: Item, sums: Ints, counts: Ints) -> Ints:
+def mean_of_means(item: Item, sums: Ints, counts: Ints, *, date: datetime.date | None = None) -> Ints:
     """Mean of means (a month from its days), exactly: the days' rationals are added as fractions.
 
     Args:
         item: any but pH, whose days are averaged with ``mean`` again.
         sums: int64 (groups, parts) as ``mean_parts`` gives them.
         counts: the same; a part with count 0 is not there.
+        date: of the data; None for the newest edition.
 
     Returns:
         int64 (groups,), sticky; MISSING where a group has no part.
@@ -94,7 +96,7 @@ def mean_of_means(item: Item, sums: Ints, counts: Ints) -> Ints:
     Raises:
         ValueError: for pH.
     """
-    if item.id in item_set("hydrogen_mean"):
+    if item.id in item_set("hydrogen_mean", date):
         raise ValueError(f"{item.label}: a mean of hydrogen ion can't be taken from sums; use mean")
     found = []
     for row_sums, row_counts in zip(sums.tolist(), counts.tolist(), strict=True):
@@ -229,7 +231,14 @@ def enough(
     return counted
 
 
-def mean_floats(wanted: tuple[str, ...], values: Ints, below: Bools | None = None, *, ph: str = "hydrogen") -> Floats:
+def mean_floats(
+    wanted: tuple[str, ...],
+    values: Ints,
+    below: Bools | None = None,
+    *,
+    ph: str = "hydrogen",
+    date: datetime.date | None = None,
+) -> Floats:
     """Means over sections or points for the index formulas, as floats.
 
     Args:
@@ -237,6 +246,7 @@ def mean_floats(wanted: tuple[str, ...], values: Ints, below: Bools | None = Non
         values: int64 (items, samples) of one river, lake or city, MISSING allowed.
         below: bool of the same shape, half the detection limit is taken.
         ph: ``hydrogen`` or ``arithmetic`` (CWQI, doubt 8).
+        date: of the data; None for the newest edition.
 
     Returns:
         float64 (items,), each the correctly rounded quotient of exact integers (pH: within 1e-8); NaN where missing.
@@ -253,7 +263,7 @@ def mean_floats(wanted: tuple[str, ...], values: Ints, below: Bools | None = Non
         num, den = mean_parts(values[row][None, :], masked, places=item.places)
         if not den[0]:
             continue
-        if ph == "hydrogen" and name in item_set("hydrogen_mean"):
+        if ph == "hydrogen" and name in item_set("hydrogen_mean", date):
             found[row] = int(ph_mean(values[row][None, :], places=item.places)[0]) / 10**item.places
         else:
             found[row] = int(num[0]) / (int(den[0]) * 10**item.places)

@@ -40,7 +40,7 @@ def rate_river(classes: Classes, *, profile: str = "", date: datetime.date | Non
     Returns:
         None with fewer sections: then the mean concentrations of the sections are classified like one section.
     """
-    judged, good, worse = shares(classes)
+    judged, good, worse = shares(classes, date)
     rows = sorted(choose("water_rivers", date, series=profile).rows, key=lambda row: row.integer("order"))
     if judged < rows[0].integer("sections_at_least"):
         return None
@@ -96,11 +96,12 @@ def level_trend(before: int, after: int, *, profile: str = "", date: datetime.da
         date: of the later period.
 
     Raises:
-        ValueError: a level outside 1 … 5.
+        ValueError: a level that is none of ``water_classes``.
     """
+    worst = max(words.level for words in class_words(date).values())
     for level in (before, after):
-        if not 1 <= level <= 5:
-            raise ValueError(f"水质级别 level {level}: must be 1 … 5")
+        if not 1 <= level <= worst:
+            raise ValueError(f"水质级别 level {level}: must be 1 … {worst}")
     return _trend("level", Fraction(before - after), profile, date)
 
 

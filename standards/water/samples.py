@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from standards.fixed import MISSING
-from standards.water.items import Item, UnknownItem
+from standards.water.items import Item, UnknownItem, constant
 from standards.water.items import item as find_item
 from standards.water.ladders import BODIES
 from standards.water.readings import parse
 
 GROUNDWATER = "groundwater"
+_BEIJING = datetime.timezone(datetime.timedelta(hours=8))  # a date of the law is a Beijing calendar date
 
 
 class LineError(ValueError):
@@ -92,7 +93,9 @@ def sample(found: dict[str, Any], read: Callable[[Item, str], tuple[int, bool]] 
         date=_date(found.get("date")),
         readings=readings,
         unknown=unknown,
-        target=_target(found.get("target"), 5 if body == GROUNDWATER else 6),
+        target=_target(
+            found.get("target"), constant("groundwater_worst_class" if body == GROUNDWATER else "worst_class")
+        ),
         limits=_limits(found.get("limits"), read),
         excluded=_names(found, "exclude"),
         background=_names(found, "background"),
@@ -171,6 +174,10 @@ def _date(text: Any) -> datetime.date | None:
     if text is None:
         return None
     try:
-        return datetime.date.fromisoformat(str(text)[:10])
+        try:
+            time = datetime.datetime.fromisoformat(str(text))
+            return (time.astimezone(_BEIJING) if time.tzinfo else time).date()
+        except (ValueError, OverflowError):
+            return datetime.date.fromisoformat(str(text)[:10])
     except ValueError:
         raise LineError(f"日期 date {text!r:.40}: must begin with YYYY-MM-DD") from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from standards import fixed
 from standards.fixed import MISSING, Ints
 from standards.water.indicators import Floats, class_limits, has, multiples
 from standards.water.items import constant, item_set
-from standards.water.ladders import NO_CLASS, NO_LIMIT, Classes, Ladders
+from standards.water.ladders import BODIES, NO_CLASS, NO_LIMIT, Classes, Ladders, groundwater, source_limits, surface
 from standards.water.readings import Bools
 
 
@@ -21,7 +23,8 @@ class Target:
     """What a section owes in a year, from its responsibility contract.
 
     ``target_class`` 1 … 6. ``limits``: item-specific limits instead of the class limit, in the item's scale ("NH3-N
-    below 3 mg/L"). ``excluded``: items not judged at this section, or natural-background items excluded on approval.
+    below 3 mg/L"); an item outside the class (total nitrogen of a lake) may have one. ``excluded``: items not judged at
+    this section, or natural-background items excluded on approval.
     """
 
     target_class: int
@@ -59,7 +62,8 @@ def judge(
     Without overrides that is the same as section class <= target class (water.md §3.1 [B]).
 
     Args:
-        wanted: ids of the rows.
+        wanted: ids of the rows. One without class limits for the body takes part by its
+            override alone.
         values: int64 (items, n), MISSING allowed: a missing item is ignored.
         lake: bool (n,) or one for all.
         target: class and overrides.
@@ -69,28 +73,103 @@ def judge(
 
     Raises:
         ValueError: target class outside 1 … 6, or an override for pH, which is a band.
-        LookupError: an item without limits, or an override for an item that does not take part.
+        LookupError: an item without limits, or an override for an item that does not take part, or for one no standard
+            says of whether it is to stay below or above.
     """
-    if not 1 <= target.target_class <= 6:
-        raise ValueError(f"目标类别 target {target.target_class}: must be 1 … 6")
-    high, low = class_limits(wanted, lake, target.target_class, values.shape[1], date=date, edition=edition)
+    worst = constant("worst_class", date)
+    if not 1 <= target.target_class <= worst:
+        raise ValueError(f"目标类别 target {target.target_class}: must be 1 … {worst}")
+    if missing := [name for name in target.limits if name not in wanted]:
+        raise LookupError(f"目标限值 limit of {', '.join(missing)}: the item does not take part in the judgement")
+    of_class = [row for row, name in enumerate(wanted) if name not in target.limits]
+    names = tuple(wanted[row] for row in of_class)
+    high, low = class_limits(names, lake, target.target_class, values.shape[1], date=date, edition=edition)
     if target.limits:
-        high, low = high.copy(), low.copy()
+        own, high, low = (high, low), np.full(values.shape, NO_LIMIT), np.full(values.shape, -NO_LIMIT)
+        high[of_class], low[of_class] = own
     for name, limit in target.limits.items():
-        if name not in wanted:
-            raise LookupError(f"目标限值 limit of {name}: the item does not take part in the judgement")
-        row = wanted.index(name)
-        banded = bool((low[row] != -NO_LIMIT).any())
-        if banded and (high[row] != NO_LIMIT).any():
+        side = limited_side(name)
+        if side == "band":
             raise ValueError(f"目标限值 limit of {name}: a band can't be replaced by one limit; exclude the item")
-        (low if banded or name == "DO" else high)[row] = limit
-    judged = (values != MISSING) & ~np.array([each in target.excluded for each in wanted], dtype=np.bool_)[:, None]
+        if not side:
+            raise LookupError(f"目标限值 limit of {name}: {NO_SIDE}")
+        (high if side == "high" else low)[wanted.index(name)] = limit
+    return _against(wanted, values, high, low, target.excluded, below, item_set("no_multiple", date))
+
+
+def judge_groundwater(
+    wanted: tuple[str, ...],
+    values: Ints,
+    target_class: int,
+    *,
+    below: Bools | None = None,
+    date: datetime.date | None = None,
+    edition: str | None = None,
+) -> TargetVerdicts:
+    """Judge groundwater samples against a class of GB/T 14848: every item within its limit (water.md §6).
+
+    Args:
+        wanted: ids of the rows.
+        values: int64 (items, n), MISSING allowed: a missing item is ignored.
+        target_class: 1 … 5; the last has no limits.
+        below: bool (items, n), below detection. Where the class is "not detected", that is within.
+        date: of the data; None for the newest edition.
+        edition: forces an edition by name.
+
+    Raises:
+        ValueError: target class outside 1 … 5.
+        LookupError: an item without limits.
+    """
+    worst = constant("groundwater_worst_class", date)
+    if not 1 <= target_class <= worst:
+        raise ValueError(f"目标类别 target {target_class}: must be 1 … {worst}")
+    ladders = groundwater(date, edition=edition).select(wanted)
+    beyond = np.full((len(wanted), 1), NO_LIMIT, dtype=np.int64)
+    at = slice(target_class - 1, target_class)
+    high, low = (
+        np.broadcast_to(np.hstack([limits, last])[:, at], values.shape)
+        for limits, last in ((ladders.high, beyond), (ladders.low, -beyond))
+    )
+    if below is not None:
+        high = np.where(below & ladders.not_detected_first[:, None], NO_LIMIT, high)
+    return _against(wanted, values, high, low, frozenset(), below, item_set("groundwater_no_multiple", date))
+
+
+NO_SIDE: Final = "没有标准说明应低于还是高于 no standard says whether it is to stay below or above"
+"""Why an override can't be judged."""
+
+
+@cache
+def limited_side(name: str) -> str:
+    """Where the standards limit an item: ``high``, ``low`` (oxygen), ``band`` (pH), or ``""`` where none does.
+
+    That does not change with an edition, nor with the body: total nitrogen has a limit in lakes only, and an override
+    for a river is an upper limit too.
+    """
+    for ladders in (*(surface(body) for body in BODIES), source_limits(), groundwater()):
+        if name in ladders.items:
+            row = ladders.items.index(name)
+            above, under = (ladders.high[row] != NO_LIMIT).any(), (ladders.low[row] != -NO_LIMIT).any()
+            return "band" if above and under else "high" if above else "low"
+    return ""
+
+
+def _against(
+    wanted: tuple[str, ...],
+    values: Ints,
+    high: Ints,
+    low: Ints,
+    excluded: frozenset[str],
+    below: Bools | None,
+    no_multiple: tuple[str, ...],
+) -> TargetVerdicts:
+    judged = (values != MISSING) & ~has(wanted, tuple(excluded))[:, None]
     below = np.zeros(values.shape, dtype=np.bool_) if below is None else below
     over = judged & ((values > high) | (values < low))
     exceeds = over & ~below
     undecided = over & below
     found = np.full(values.shape, np.nan)
-    counted = exceeds & ~has(wanted, item_set("no_multiple", date))[:, None]
+    counted = exceeds & ~has(wanted, no_multiple)[:, None]
     found[counted] = multiples(values[counted], high[counted])
     failed, unsure = exceeds.any(axis=0), undecided.any(axis=0)
     meets = np.where(failed, 0, np.where(unsure | ~judged.any(axis=0), -1, 1)).astype(np.int8)
@@ -114,10 +193,11 @@ def over_single_limits(ladders: Ladders, values: Ints, below: Bools | None = Non
     return classes, found
 
 
-def shares(classes: Classes) -> tuple[int, int, int]:
+def shares(classes: Classes, date: datetime.date | None = None) -> tuple[int, int, int]:
     """Judged sections, sections in classes I–III (优良), and sections worse than V (劣Ⅴ), of int8 (n,) classes."""
     judged = classes != NO_CLASS
-    return int(judged.sum()), int((judged & (classes <= 3)).sum()), int((classes == 6).sum())
+    good = judged & (classes <= constant("good_up_to_class", date))
+    return int(judged.sum()), int(good.sum()), int((classes == constant("worst_class", date)).sum())
 
 
 def percent_text(part: int, of: int, date: datetime.date | None = None) -> str:

@@ -29,13 +29,23 @@ from standards.water.section import (
     saturation_reaches,
     section_class,
 )
-from standards.water.targets import Target, judge, over_single_limits
+from standards.water.targets import (
+    NO_SIDE,
+    Target,
+    TargetVerdicts,
+    judge,
+    judge_groundwater,
+    limited_side,
+    over_single_limits,
+)
 
 ROUNDINGS: Final = (None, "assessment")
 
 _TOO_COARSE = "检出限高于Ⅰ类限值，无法判定 detection limit above class I: can't be judged"
 _ABOVE_TARGET = "检出限高于目标限值，无法判定 detection limit above the target: can't be judged"
 _NO_LIMIT_SET = "未检出，未给检出限 not detected, detection limit not given (rule: form)"
+_NO_READING = "有目标限值而无读数 a target limit but no reading"
+_EXCLUDED = "不参加达标评价，目标限值不用 excluded from the target: its limit is not used"
 _OUTSIDE = "超出常见范围，核对单位 outside the plausible range, check the unit (rule: range)"
 _ZERO = "化学项目为零存疑 exactly zero is suspect (rule: zero)"
 
@@ -55,8 +65,9 @@ def rules_water(
 
     In: ``{"id", "body": "river"|"lake"|"groundwater", "target": 1..6, "items": {"pH": 7.8, "TP": "0.025L", …}}``;
     numbers or texts, null is missing. Optional: ``date`` (picks the edition), ``limits`` {item: limit instead of the
-    target class's}, ``exclude`` [items not judged against the target], ``background`` [natural-background items: a
-    second class without them], ``source`` true (drinking-water source: single limits too). Unknown keys are ignored.
+    target class's; of an item outside the class too, then listed in ``judged_by_limit``}, ``exclude`` [items not judged
+    against the target], ``background`` [natural-background items: a second class without them], ``source`` true
+    (drinking-water source: single limits too). Unknown keys are ignored.
 
     Out: ``{"id", "class": 1..6 or -1, "rating", "items": {item: class}, "main": [[item, class, multiple]], "meets",
     "over_target": {item: multiple}, …}``; multiples unrounded, null where the rule has none (pH, DO); ``meets`` null
@@ -185,11 +196,11 @@ class _Law:
         }
         _note(not_judged, part, (classes == NO_CLASS) & part.below, _TOO_COARSE)
         if given.target is not None:
-            found |= self.against_target(given, part, lake, date, not_judged)
+            found |= self.against_target(given, readings, part, lake, date, not_judged)
         found["main_text"] = "、".join(indicator_text(name, multiple, date) for name, _, multiple in found["main"])
         if words:
             found |= {"roman": words.roman, "rating_en": words.rating_en, "colour": words.colour, "hex": words.hex}
-            if section > min(given.target or NO_TARGET, constant("worse_than_class", date)):
+            if section > min(given.target or constant("worst_class", date), constant("worse_than_class", date)):
                 found["deciding"] = [n for n, each in zip(part.items, deciding(classes)[:, 0], strict=True) if each]
         # beside the class, never inside it (water.md §2.1, §3.5)
         if separate.items:
@@ -227,17 +238,40 @@ class _Law:
         return [[part.items[row], int(classes[row, 0]), _or_null(found[row, 0])] for row in rows]
 
     def against_target(
-        self, given: Sample, part: _Readings, lake: bool, date: datetime.date | None, not_judged: dict[str, str]
+        self,
+        given: Sample,
+        readings: _Readings,
+        part: _Readings,
+        lake: bool,
+        date: datetime.date | None,
+        not_judged: dict[str, str],
     ) -> dict[str, Any]:
-        limits = {name: limit for name, limit in given.limits.items() if name in part.items}
-        target = Target(given.target or NO_TARGET, limits, given.excluded)
-        judged = judge(part.items, part.values, lake, target, below=part.below, date=date, edition=self.edition)
-        _note(not_judged, part, judged.undecided, _ABOVE_TARGET)
-        meets = int(judged.meets[0])
-        return {
-            "meets": None if meets < 0 else bool(meets),
-            "over_target": _over(part.items, judged.exceeds, judged.multiples),
-        }
+        limits = {}
+        for name, limit in given.limits.items():
+            if name not in readings.items or readings.select((name,)).values[0, 0] == MISSING:
+                not_judged.setdefault(name, _NO_READING)
+            elif name in given.excluded:
+                not_judged[name] = _EXCLUDED
+            elif name not in part.items and not limited_side(name):
+                not_judged[name] = f"目标限值未评价 target limit not judged: {NO_SIDE}"
+            else:
+                limits[name] = limit
+        alone = tuple(name for name in limits if name not in part.items)
+        judged_items = readings.select((*part.items, *alone))
+        for name in alone:
+            not_judged.pop(name, None)
+        target = Target(given.target or constant("worst_class", date), limits, given.excluded)
+        judged = judge(
+            judged_items.items,
+            judged_items.values,
+            lake,
+            target,
+            below=judged_items.below,
+            date=date,
+            edition=self.edition,
+        )
+        found = _target_words(judged_items, judged, not_judged)
+        return found | {"judged_by_limit": list(alone)} if alone else found
 
     def groundwater(
         self, given: Sample, readings: _Readings, date: datetime.date | None, not_judged: dict[str, str]
@@ -249,19 +283,29 @@ class _Law:
         judged = underground.classify(part.items, part.values, below=part.below, date=date, edition=self.edition)
         _note(not_judged, part, (judged.item_classes == NO_CLASS) & part.below, _TOO_COARSE)
         found = int(judged.classes[0])
+        against: dict[str, Any] = {"meets": None, "over_target": {}}
+        if given.target is not None:
+            target = judge_groundwater(
+                part.items, part.values, given.target, below=part.below, date=date, edition=self.edition
+            )
+            against = _target_words(part, target, not_judged)
         return {
             "class": found,
             "rating": None,
             "items": {name: int(each) for name, each in zip(part.items, judged.item_classes[:, 0], strict=True)},
             "main": [],
-            "meets": None if given.target is None or found == NO_CLASS else found <= given.target,
-            "over_target": {},
+            **against,
             "over_3": _over(part.items, judged.over_3, judged.multiples),
         }
 
 
-NO_TARGET: Final = 6
-"""The class everything keeps to."""
+def _target_words(readings: _Readings, judged: TargetVerdicts, not_judged: dict[str, str]) -> dict[str, Any]:
+    _note(not_judged, readings, judged.undecided, _ABOVE_TARGET)
+    meets = int(judged.meets[0])
+    return {
+        "meets": None if meets < 0 else bool(meets),
+        "over_target": _over(readings.items, judged.exceeds, judged.multiples),
+    }
 
 
 def _or_null(multiple: Any) -> float | None:
