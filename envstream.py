@@ -455,26 +455,38 @@ def _day_line(day: dict[str, Any]) -> str:
     "--body", "bodies", multiple=True, metavar="SECTION=lake|river", help="body of a section; may be repeated"
 )
 @click.option(
-    "--bodies", "bodies_file", type=click.Path(path_type=Path), help="TOML file of SECTION = 'lake' or 'river'"
+    "--bodies", "bodies_file", type=click.Path(path_type=Path), help="TOML file of [[section]] name, body, target"
 )
+@click.option("--default-body", type=click.Choice(["river", "lake"]), default="river", show_default=True)
 @click.option("--round", "rounding", type=click.Choice(["assessment"]), help="round by the assessment rules first")
+@click.option("--ph-decimals", type=click.Choice(["ph_1", "ph_2"]), help="decimals of pH in assessment rounding")
 @click.option("--edition", help="force an edition of GB 3838")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 def assess_water_command(
     files: tuple[Path, ...],
     bodies: tuple[str, ...],
     bodies_file: Path | None,
+    default_body: str,
     rounding: str | None,
+    ph_decimals: str | None,
     edition: str | None,
     as_json: bool,
 ) -> None:
     """Class of every row of section CSV, and agreement with a published class if the file has one."""
     from agents.assess_water import assess_water, report
-    from streams.water_csv import WaterFileError
+    from streams.water_csv import WaterFileError, bodies_from
 
     try:
-        named = {**_bodies_of(bodies_file), **dict(_body(text) for text in bodies)}
-        result = assess_water(files, bodies=named, rounding=rounding, edition=edition)
+        configured = bodies_from(bodies_file) if bodies_file is not None else {}
+        result = assess_water(
+            files,
+            bodies={name: each.body for name, each in configured.items()} | dict(_body(text) for text in bodies),
+            targets={name: each.target for name, each in configured.items() if each.target is not None},
+            default_body=default_body,
+            rounding=rounding,
+            edition=edition,
+            ph_decimals=ph_decimals or "",
+        )
     except (WaterFileError, LookupError, ValueError) as error:
         fail(error)
     if as_json:
@@ -488,18 +500,6 @@ def _body(text: str) -> tuple[str, str]:
     if not equals or body not in ("lake", "river"):
         fail(f"--body {text}: write it as SECTION=lake or SECTION=river")
     return section, body
-
-
-def _bodies_of(path: Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    import tomllib
-
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        fail(f"--bodies {path}: {getattr(error, 'strerror', None) or error}")
-    return dict(_body(f"{section}={body}") for section, body in found.items())
 
 
 @main.group()
