@@ -405,35 +405,81 @@ def assess() -> None:
     """Judge files under any edition; no broker needed."""
 
 
+POLLUTANTS = ("SO2", "NO2", "CO", "O3", "PM10", "PM2.5")  # of HJ 633; here so that --help imports nothing
+
+
+def air_switches(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The switches of the air law that files and single records share; docs/law-air.md argues the defaults."""
+    command = click.option(
+        "--incomplete",
+        type=click.Choice(["above_100", "from_the_rest", "all_six"]),
+        default="above_100",
+        show_default=True,
+        help="when a pollutant is missing: only above 100, always from the rest, or never",
+    )(command)
+    command = click.option("--o3-daily-uses-1h", is_flag=True, help="2012: ozone's largest hour is a daily indicator")(
+        command
+    )
+    return click.option(
+        "--not-monitored-blocks", is_flag=True, help="a pollutant outside the plan blocks the AQI like a missing one"
+    )(command)
+
+
 @assess.command("air")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--edition", type=click.Choice(["auto", "2012", "2026", "2031"]), default="auto", show_default=True)
 @click.option(
-    "--label", type=click.Choice(["start", "end"]), help="how the time column names an hour; by its name unless given"
+    "--label", type=click.Choice(["start", "end"]), help="how the time column names an hour; else by its name"
 )
 @click.option("--station", "stations", multiple=True, help="a station of the area; all of the files unless given")
+@click.option("--not-monitored", multiple=True, type=click.Choice(POLLUTANTS), help="outside the monitoring plan")
+@click.option("--grade", type=click.Choice(["1", "2"]), default="2", show_default=True, help="class of the area")
+@click.option("--round-station-daily", is_flag=True, help="round station days before the area mean")
+@click.option("--dust-day", "dust_days", multiple=True, type=click.DateTime(["%Y-%m-%d"]), help="a confirmed dust day")
+@click.option("--ratio-dust", type=click.Choice(["keep", "deduct"]), default="keep", show_default=True)
+@click.option("--dust-days-do-not-count", is_flag=True, help="deducted days do not count for the validity minima")
+@air_switches
 @click.option("--days", "as_days", is_flag=True, help="one line per day instead of per year")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 def assess_air_command(
-    files: tuple[Path, ...], edition: str, label: str | None, stations: tuple[str, ...], as_days: bool, as_json: bool
+    files: tuple[Path, ...],
+    edition: str,
+    label: str | None,
+    stations: tuple[str, ...],
+    not_monitored: tuple[str, ...],
+    dust_days: tuple[Any, ...],
+    ratio_dust: str,
+    as_days: bool,
+    as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Good-air days of hourly CSV under any edition."""
     from agents import assess_air
     from streams.air_csv import AirFileError
 
-    options: dict[str, Any] = {"label": label, "stations": stations or None}
-    chosen: Any = edition
+    options: Any = {"label": label, "stations": stations or None}
+    judging: Any = {"switches": _switches(**chosen), "plan_not_monitored": not_monitored}
+    any_edition: Any = edition
+    any_dust: Any = ratio_dust
     try:
         if as_days:
-            judged = assess_air.judge_area(assess_air.read_area(files, **options), chosen)
-            days = assess_air.day_table(judged)
+            area = assess_air.read_area(files, **options)
+            days = assess_air.day_table(assess_air.judge_area(area, any_edition, **judging))
             if as_json:
                 show(days)
             else:
                 for day in days:
                     click.echo(_day_line(day))
+            _say_refused(len(area.rejected), area.rejected, area.flagged, area.flags)
             return
-        result = assess_air.assess_air(files, edition=chosen, **options)
+        result = assess_air.assess_air(
+            files,
+            edition=any_edition,
+            dust_days=[day.date() for day in dust_days],
+            ratio_dust=any_dust,
+            **options,
+            **judging,
+        )
     except (AirFileError, LookupError, ValueError) as error:
         fail(error)
     if as_json:
@@ -442,6 +488,41 @@ def assess_air_command(
         from streams.summary import years_table
 
         click.echo(years_table(result["years"]))
+        _say_refused(result["rejected"], result["rejected_lines"], result["flagged"], result["flagged_values"])
+
+
+def _switches(
+    incomplete: str,
+    o3_daily_uses_1h: bool,
+    not_monitored_blocks: bool,
+    grade: str = "2",
+    round_station_daily: bool = False,
+    dust_days_do_not_count: bool = False,
+) -> Any:
+    from standards import air
+
+    values: Any = {
+        "incomplete": incomplete,
+        "o3_daily_uses_1h": o3_daily_uses_1h,
+        "unmonitored_clean": not not_monitored_blocks,
+        "grade": int(grade),
+        "round_station_daily": round_station_daily,
+        "dust_days_count": not dust_days_do_not_count,
+    }
+    return air.Switches(**values)
+
+
+def _say_refused(rejected: int, lines: Any, flagged: dict[str, int], values: Any) -> None:
+    """What took no part, on stderr: nothing is silently dropped."""
+    if rejected:
+        click.echo(f"拒收 rejected lines: {rejected}", err=True)
+        for line in list(lines)[:5]:
+            click.echo(f"  {line['file']}:{line['line']}: {line['reason']}", err=True)
+    if flagged:
+        click.echo("剔除 values that take no part: " + ", ".join(f"{k} {n}" for k, n in flagged.items()), err=True)
+        for value in list(values)[:5]:
+            where = f"{value['file']}:{value['line']} {value['station']} {value['pollutant']} = {value['value']}"
+            click.echo(f"  {where}: {value['reason']} ({value['rule']})", err=True)
 
 
 def _day_line(day: dict[str, Any]) -> str:
@@ -510,7 +591,8 @@ def rules() -> None:
 @rules.command("aqi")
 @click.option("--edition", type=click.Choice(["2012", "2026", "2031"]), default="2026", show_default=True)
 @click.option("--period", type=click.Choice(["daily", "hourly"]), default="daily", show_default=True)
-def rules_aqi_command(edition: str, period: str) -> None:
+@air_switches
+def rules_aqi_command(edition: str, period: str, **chosen: Any) -> None:
     r"""IAQI, AQI, level and primary pollutants of concentrations.
 
     
@@ -519,8 +601,8 @@ def rules_aqi_command(edition: str, period: str) -> None:
     """
     from standards.air.lines import rules_aqi
 
-    chosen: Any = period
-    answer(rules_aqi(stdin_lines(), edition, chosen))
+    any_period: Any = period
+    answer(rules_aqi(stdin_lines(), edition, any_period, switches=_switches(**chosen)))
 
 
 @rules.command("water")

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from schemas.blocks import NO_FLAG, NO_VALUE, PLACES
+from schemas.blocks import NO_FLAG, NO_VALUE, PLACES, UNREADABLE
 from schemas.registry import AIR_FACTORS
 from standards import fixed
 
@@ -66,6 +66,8 @@ class Reading(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False
         """Why time or flag keep it from being judged, or an empty text; ``end_s`` is the end of its hour."""
         if not self.judged:
             return timeliness(end_s, self.received)
+        if self.flag == UNREADABLE:
+            return "unreadable"
         if self.places != NO_VALUE and self.flag not in ("N", NO_FLAG):
             return f"flag-{self.flag}"
         return ""

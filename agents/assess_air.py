@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from standards import air
+from standards.air.lines import NOT_PLANNED
 from standards.fixed import text_of
 from streams.air_csv import BEIJING_S, AirFileError, AirRows, Label, concatenate, read_air_csv
 
@@ -39,9 +40,14 @@ class AirArea:
     """Lines replaced by a later one of the same station and hour."""
     rejected: tuple[dict[str, Any], ...]
     flagged: dict[str, int]
-    """Values the hard screen took out, by reason; missing ones are not among them."""
+    """Values taken out by the hard screen or refused by the reader, by reason; missing ones are not among them."""
+    missing: dict[str, int]
+    """Blank fields and marks of absence (NA, —, -99 …) in the usable lines, by pollutant."""
+    finer: dict[str, int]
+    """Values that were used without their digits beyond a thousandth, by pollutant; only pollutants that have some."""
     flags: tuple[dict[str, Any], ...]
-    """The first of them, each with file, line, station, pollutant, value and reason."""
+    """The first values that were taken out, then the first finer ones: file, line, station, pollutant, value, reason,
+    rule and limit."""
 
 
 def read_area(
@@ -73,6 +79,10 @@ def read_area(
     values = np.concatenate([part.values for part in parts])
     origin = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     line = np.concatenate([part.line for part in parts])
+    starts = np.cumsum([0, *(len(part.notes) for part in parts)]).tolist()
+    noted = np.concatenate(
+        [np.where(part.note < 0, -1, part.note + start) for part, start in zip(parts, starts, strict=False)]
+    )
     if stations is not None:
         wanted = tuple(dict.fromkeys(stations))
         if not set(wanted) & set(names):
@@ -80,37 +90,78 @@ def read_area(
         place = np.array([wanted.index(name) if name in wanted else -1 for name in names], np.int64)
         keep = place[station] >= 0
         station, end, values = place[station[keep]], end[keep], values[keep]
-        origin, line, names = origin[keep], line[keep], wanted
+        origin, line, noted, names = origin[keep], line[keep], noted[keep], wanted
     valid, reason = air.screen_hours(values)
-    flagged, flags = _flags(parts, names, station, origin, line, values, reason)
+    lines = _Lines(parts, names, station, origin, line, values, reason, noted)
     # The end of label 24 belongs to the day before (§5): the instant just before the end decides the day.
     day = (end + BEIJING_S - 1) // DAY_S
     hour = (end + BEIJING_S - 1) // 3600 % 24
     years, duplicates = _grid(parts, len(names), station, day, hour, np.where(valid, values, air.MISSING))
     first = int(day.min()) if len(day) else 0
-    return AirArea(names, len(end), first, years, duplicates, rejected, flagged, flags)
+    counts = lines.flagged(), lines.missing(), lines.finer()
+    return AirArea(names, len(end), first, years, duplicates, rejected, *counts, lines.flags())
 
 
-def _flags(
-    parts: Sequence[AirRows], names: tuple[str, ...], station: Ints, origin: Ints, line: Ints, values: Ints,
-    reason: npt.NDArray[np.uint8],
-) -> tuple[dict[str, int], tuple[dict[str, Any], ...]]:  # fmt: skip
-    counts = np.bincount(reason.ravel(), minlength=len(air.REASONS))
-    missing = air.REASONS.index("missing")
-    taken = np.argwhere((reason != 0) & (reason != missing))[:SHOWN]
-    flags = tuple(
-        {
-            "file": str(parts[origin[row]].path),
-            "line": int(line[row]),
-            "station": names[station[row]],
-            "pollutant": air.POLLUTANTS[column],
-            "value": text_of(int(values[row, column])),
-            "reason": air.REASONS[reason[row, column]],
+class _Lines:
+    """The usable lines of an area, to say what became of each value that was not simply used."""
+
+    def __init__(
+        self, parts: Sequence[AirRows], names: tuple[str, ...], station: Ints, origin: Ints, line: Ints, values: Ints,
+        reason: npt.NDArray[np.uint8], noted: npt.NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        self.parts, self.names, self.station, self.origin, self.line = parts, names, station, origin, line
+        self.values, self.reason, self.noted = values, reason, noted
+        self.notes = [note for part in parts for note in part.notes]
+        kinds = np.array([*(note.kind for note in self.notes), ""])  # -1 is the last: no note
+        self.is_finer = kinds[noted] == "finer" if self.notes else np.zeros(noted.shape, np.bool_)
+        self.refused = (noted >= 0) & ~self.is_finer
+        self.kinds = kinds
+
+    def flagged(self) -> dict[str, int]:
+        """Values taken out, by reason."""
+        counts = np.bincount(self.reason.ravel(), minlength=len(air.REASONS))
+        by_screen = {name: int(n) for name, n in zip(air.REASONS, counts, strict=True) if n}
+        refused, n_refused = np.unique(self.kinds[self.noted[self.refused]], return_counts=True)
+        by_reader = {str(kind): int(n) for kind, n in zip(refused, n_refused, strict=True)}
+        return {name: n for name, n in (by_screen | by_reader).items() if name not in ("ok", "missing")}
+
+    def missing(self) -> dict[str, int]:
+        """Values that are not there, by pollutant."""
+        return _by_pollutant((self.values == air.MISSING) & ~self.refused)
+
+    def finer(self) -> dict[str, int]:
+        """Values that lost digits, by pollutant."""
+        return {pollutant: n for pollutant, n in _by_pollutant(self.is_finer).items() if n}
+
+    def flags(self) -> tuple[dict[str, Any], ...]:
+        """The first values taken out, then the first that lost digits, with their rule."""
+        taken = np.argwhere((self.reason != 0) & ((self.reason != air.REASONS.index("missing")) | self.refused))
+        finer = np.argwhere(self.is_finer)
+        places = [*taken[:SHOWN].tolist(), *finer[: max(0, SHOWN - len(taken))].tolist()]
+        return tuple(self._flag(row, column, at >= len(taken)) for at, (row, column) in enumerate(places))
+
+    def _flag(self, row: int, column: int, finer: bool) -> dict[str, Any]:
+        pollutant = air.POLLUTANTS[column]
+        value, reason = text_of(int(self.values[row, column])), air.REASONS[self.reason[row, column]]
+        if finer or self.refused[row, column]:
+            note = self.notes[self.noted[row, column]]
+            value, reason, rule, limit = note.text, note.kind, "reader", note.rule
+        else:
+            rule, limit = air.rule_of(reason, pollutant)
+        return {
+            "file": str(self.parts[self.origin[row]].path),
+            "line": int(self.line[row]),
+            "station": self.names[self.station[row]],
+            "pollutant": pollutant,
+            "value": value,
+            "reason": reason,
+            "rule": rule,
+            "limit": limit,
         }
-        for row, column in taken.tolist()
-    )
-    counted = {name: int(n) for name, n in zip(air.REASONS, counts, strict=True) if name not in ("ok", "missing") and n}
-    return counted, flags
+
+
+def _by_pollutant(marks: npt.NDArray[np.bool_]) -> dict[str, int]:
+    return dict(zip(air.POLLUTANTS, marks.sum(axis=0).tolist(), strict=True))
 
 
 def _grid(
@@ -175,15 +226,17 @@ def assess_air(
         label: how the time column is read; by default as its name says.
         stations: the stations of the area; all of the files by default.
         switches: see ``standards.air.Switches``.
-        plan_not_monitored: pollutants outside the monitoring plan.
+        plan_not_monitored: pollutants outside the monitoring plan; ``switches.unmonitored_clean`` says whether they
+            have the clean record without which they block publication.
         dust_days: confirmed dust days; their PM stays out of the index.
         ratio_dust: whether the counts keep or deduct dust.
         profiles: index profiles wanted.
 
     Returns:
         A JSON-safe dict: ``years`` (year -> the counts of ``standards.air.tally_year``), ``edition``, ``editions``
-        (those used), ``stations``, ``rows``, ``duplicates``, ``rejected`` and ``flagged`` (counts), ``rejected_lines``
-        and ``flagged_values`` (the first of them).
+        (those used), ``stations``, ``rows``, ``duplicates``, ``rejected`` and ``flagged`` (counts), ``missing`` (values
+        that are not there, by pollutant), ``finer`` (values used without their digits beyond a thousandth, by
+        pollutant), ``rejected_lines`` and ``flagged_values`` (the first of them, with rule and limit).
 
     Raises:
         AirFileError: a file cannot be used.
@@ -208,12 +261,17 @@ def assess_air(
         "rejected": len(area.rejected),
         "rejected_lines": list(area.rejected[:SHOWN]),
         "flagged": area.flagged,
+        "missing": area.missing,
+        "finer": area.finer,
         "flagged_values": list(area.flags),
     }
 
 
 def day_table(judged: Sequence[air.DayVerdicts]) -> list[dict[str, Any]]:
-    """The verdicts day by day: date, edition, values, IAQI, AQI, level, category, primary, valid, reason."""
+    """The verdicts day by day: date, edition, values, IAQI, AQI, level, category, primary, valid, reason.
+
+    What is outside the monitoring plan shows ``/``.
+    """
     table = []
     for days in judged:
         for at in range(len(days)):
@@ -224,12 +282,14 @@ def day_table(judged: Sequence[air.DayVerdicts]) -> list[dict[str, Any]]:
                     "date": str(days.date[at]),
                     "edition": str(days.edition[at]),
                     "value": {
-                        pollutant: text_of(int(value)) or None
-                        for pollutant, value in zip(air.POLLUTANTS, days.value[at], strict=True)
+                        pollutant: text_of(int(value)) or None if there else NOT_PLANNED
+                        for pollutant, value, there in zip(
+                            air.POLLUTANTS, days.value[at], days.planned[at], strict=True
+                        )
                     },
                     "iaqi": {
-                        pollutant: int(index) if index >= 0 else None
-                        for pollutant, index in zip(air.POLLUTANTS, days.iaqi[at], strict=True)
+                        pollutant: NOT_PLANNED if not there else int(index) if index >= 0 else None
+                        for pollutant, index, there in zip(air.POLLUTANTS, days.iaqi[at], days.planned[at], strict=True)
                     },
                     "aqi": int(days.aqi[at]) if days.valid[at] else None,
                     "level": level or None,

@@ -27,6 +27,7 @@ from streams.writer import READERS
 ENVSTREAM = [sys.executable, "-m", "envstream"]
 EACH_S = 0.05
 PATIENCE_S = 90
+READY_S = 40
 
 
 class Watch:
@@ -143,32 +144,28 @@ def year() -> None:
     )
 
 
-def ready_after(folder: Path) -> tuple[float, float, str]:
-    """Seconds from the start of ``up`` to ready, and from there until its readers have taken everything."""
+def ready_after(folder: Path) -> tuple[float, float, str] | None:
+    """Seconds from the start of ``up`` to ready, from there until its readers have taken everything, and its log."""
     (folder / "up.json").unlink(missing_ok=True)
     begun = time.monotonic()
     up = start(folder)
     try:
         while not (folder / "up.json").exists():
-            if up.poll() is not None or time.monotonic() - begun > PATIENCE_S:
-                sys.exit("whole_path: up did not become ready")
+            if up.poll() is not None or time.monotonic() - begun > READY_S:
+                return None
             time.sleep(0.01)
         ready = time.monotonic() - begun
-        time.sleep(0.02)  # it is being written
+        time.sleep(0.05)  # the file is being written
         behind = Behind(json.loads((folder / "up.json").read_text())["bootstrap"], (*READERS, READER))
-        quiet = 0
-        caught_up = ready
-        while quiet < 2 and time.monotonic() - begun < PATIENCE_S:
-            if any(behind.messages().values()):
-                quiet = 0
-            else:
-                quiet += 1
-                caught_up = time.monotonic() - begun if quiet == 1 else caught_up
-            time.sleep(0.05)
+        caught_up, quiet = ready, 0
+        while quiet < 3 and time.monotonic() - begun < PATIENCE_S:
+            quiet = 0 if any(behind.messages().values()) else quiet + 1
+            caught_up = time.monotonic() - begun if quiet == 1 else caught_up
+            time.sleep(0.1)
         behind.close()
     finally:
         end(up)
-    return ready, caught_up - ready, (folder / "logs" / "gateway.log").read_text(errors="replace")
+    return ready, max(caught_up - ready, 0.0), (folder / "logs" / "gateway.log").read_text(errors="replace")
 
 
 def end(up: subprocess.Popen[str]) -> None:
@@ -187,16 +184,18 @@ def rebuild(folder: Path, empty: Path) -> None:
     records = list(journal.read(folder / "journal"))
     size = sum(path.stat().st_size for path in (folder / "journal").glob("*.log"))
     line("journal", f"{len(records):,} records", f"{size / 1e6:.1f} MB")
-    bare, _, _ = ready_after(empty)
-    line("up on a new folder: start to ready", f"{bare:.1f} s")
-    ready, behind, log = ready_after(folder)
+    bare, found = ready_after(empty), ready_after(folder)
+    if bare is None or found is None:
+        line("up on that journal", f"NOT READY after {READY_S} s")
+        return
+    ready, behind, log = found
+    line("up on a new folder: start to ready", f"{bare[0]:.1f} s")
     line("up on that journal: start to ready", f"{ready:.1f} s", f"and {behind:.1f} s more until all is taken")
-    told = re.findall(r"rebuilt (\d+) records from the journal in ([\d.]+) s", log)
-    if told:
-        count, seconds = int(told[-1][0]), max(float(told[-1][1]), 0.05)
-        line("of that the journal into the broker", f"{seconds:.1f} s", f"{count / seconds:,.0f} records/s")
-    more = max(ready + behind - bare, 0.05)
-    line("read, judged and stored again", f"{len(records) / more:,.0f} records/s", f"{more:.1f} s over an empty start")
+    told = re.findall(r"rebuilt \d+ records from the journal in ([\d.]+) s", log)
+    line("of that the gateway feeding the broker", f"{told[-1] if told else '?'} s")
+    line("records/s, start to all taken", f"{len(records) / (ready + behind):,.0f}")
+    more = max(ready + behind - bare[0], 0.1)
+    line("records/s beyond an empty start", f"{len(records) / more:,.0f}", f"{more:.1f} s")
 
 
 def main() -> None:

@@ -21,6 +21,8 @@ NO_FLAG = "_"
 PLACES = "0123456789abcdefghijklmnopqrstuvwxyz"
 """Count of decimals as one character."""
 
+UNREADABLE = "?"
+"""In ``flags``: the packet gave a value that is no number; kept as no value, and the evidence has what was sent."""
 MOST_DIGITS = 18
 """So that every value fits into 64 bits."""
 

@@ -37,8 +37,9 @@ def parse(text: str, places: int = 3, *, shift: int = 0, excess: Literal["refuse
         places: decimals kept; the result counts 10**-places of the unit.
         shift: power of ten the number is multiplied with first: ``-3`` reads µg as mg, exactly.
         excess: what to do with digits finer than ``places``. ``refuse`` raises. ``sticky`` cuts them off, but a value
-            that lost something never ends in 0 or 5 (as ``decimal.ROUND_05UP``), so that any later rounding to fewer
-            places gives what rounding the full text once would have given (GB/T 8170 forbids rounding twice).
+            that lost something never ends in 0 or 5 (as ``decimal.ROUND_05UP``), so that rounding this one value to
+            fewer places gives what rounding the full text once would have given (GB/T 8170 forbids rounding twice).
+            That holds for a value, not for sums and means of several: count what was cut where those are made.
 
     Returns:
         The integer count of 10**-places.

@@ -2,7 +2,10 @@
 
 Columns are found by name: ``station``, ``hour_start`` or ``hour_end`` (Beijing time), ``so2_ug_m3``, ``no2_ug_m3``,
 ``co_ug_m3`` or ``co_mg_m3``, ``o3_ug_m3``, ``pm10_ug_m3``, ``pm25_ug_m3``; others are ignored. Plain or gzip, UTF-8.
-A line is one record. A line that cannot be used is kept with its number and the reason, never dropped silently.
+A line is one record. A line whose time, station or number of fields is wrong cannot be used, nor one with a word where
+a number belongs (its columns are not what the header says): it is kept with its number and the reason, never dropped
+silently. A value that is not finite or absurdly large costs only itself: its field is missing and has a note with the
+text and the rule; so has a value with more digits than are kept.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from decimal import ROUND_05UP, Decimal, InvalidOperation
+from dataclasses import dataclass, field
+from decimal import ROUND_05UP, Context, Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -27,6 +30,7 @@ Label = Literal["start", "end"]
 MISSING: Final = -(2**63)
 """No value, as in ``standards.fixed``: pipes do not import the law."""
 
+FIRST_YEAR, LAST_YEAR = 1970, 2199  # outside is a damaged line; InfluxDB's time ends in 2262
 BEIJING_S: Final = 8 * 3600
 COLUMNS: Final = ("so2_ug_m3", "no2_ug_m3", "co_mg_m3", "o3_ug_m3", "pm10_ug_m3", "pm25_ug_m3")
 """The order of HJ 633, as ``standards.air.POLLUTANTS``; CO may come as ``co_ug_m3`` instead."""
@@ -34,9 +38,12 @@ COLUMNS: Final = ("so2_ug_m3", "no2_ug_m3", "co_mg_m3", "o3_ug_m3", "pm10_ug_m3"
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(?:\.0+)?)?(\+08:00|\+0800)?", re.ASCII
 )  # no other offset: the files are Beijing time
-_ABSENT = re.compile(r"|na|n/a|nan|null|none|-|—|–|/|-99+(\.0*)?", re.IGNORECASE)
+_ABSENT = re.compile(r"|na|n/a|null|none|-|—|–|/|-99+(\.0*)?", re.IGNORECASE)
+_NOT_FINITE = re.compile(r"[+-]?(s?nan|inf(inity)?|1\.#(inf|ind|[qs]nan)\d*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _ABSURD: Final = 10**12
+_LONGEST: Final = 60
+_EXACT: Final = Context(prec=2000)
 
 T = TypeVar("T")
 
@@ -52,6 +59,17 @@ class RejectedLine:
     line: int
     raw: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValueNote:
+    """What happened to a value that is not simply kept."""
+
+    kind: Literal["not_finite", "absurd", "finer"]
+    """``not_finite``, ``absurd``: refused, the field is missing; ``finer``: used without digits beyond a thousandth."""
+    text: str
+    """As the file has it, in the column's own unit."""
+    rule: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +91,10 @@ class AirRows:
     texts: tuple[list[str], ...]
     """Six lists of N texts in the published unit with the decimals they had; empty where absent."""
     rejected: tuple[RejectedLine, ...]
+    notes: tuple[ValueNote, ...] = ()
+    """Each different note once."""
+    note: npt.NDArray[np.int32] = field(default_factory=lambda: np.full((0, len(COLUMNS)), -1, np.int32))
+    """int32[N, 6]: index into ``notes`` by value, -1 for none."""
 
     def __len__(self) -> int:
         return len(self.line)
@@ -86,8 +108,9 @@ def read_air_csv(path: str | Path, *, label: Label | None = None) -> AirRows:
         label: how the time column is read; by default as its name says (``hour_start``, ``hour_end``).
 
     Returns:
-        AirRows; numbers finer than a thousandth keep a sticky last digit (``decimal.ROUND_05UP``), so that the rules
-        still round them as the full text.
+        AirRows. Numbers finer than a thousandth of the published unit (CO in µg/m³ with decimals is) lose the digits
+        beyond it and have a note. Their last digit is sticky (``decimal.ROUND_05UP``): one such value is still rounded
+        as its full text would be, but a mean of several may be off by up to a thousandth.
 
     Raises:
         AirFileError: not readable, empty, not a table, or a column is missing.
@@ -150,7 +173,8 @@ class _Columns:
         self.station = header.index("station")
         self.width = len(header)
         self.shift = (0, 0, 0 if carbon == ["co_mg_m3"] else -3, 0, 0, 0)
-        self.values = [header.index(carbon[0] if name == "co_mg_m3" else name) for name in COLUMNS]
+        self.names = [carbon[0] if name == "co_mg_m3" else name for name in COLUMNS]
+        self.values = [header.index(name) for name in self.names]
 
     def rows(self, flat: list[str], numbers: list[int], lines: list[str], rejected: list[RejectedLine]) -> AirRows:
         columns = [flat[at :: self.width] for at in (self.time, self.station, *self.values)]
@@ -158,7 +182,7 @@ class _Columns:
         names, bad_names = _each(columns[1], _name)
         readings = [
             _each(column, partial(_value, shift, name))
-            for column, shift, name in zip(columns[2:], self.shift, COLUMNS, strict=True)
+            for column, shift, name in zip(columns[2:], self.shift, self.names, strict=True)
         ]
         wrong: dict[int, str] = {}
         for column, refused in zip(columns, (bad_ends, bad_names, *(bad for _, bad in readings)), strict=True):
@@ -172,11 +196,20 @@ class _Columns:
             numbers = [number for at, number in enumerate(numbers) if at not in wrong]
         order = {name: at for at, name in enumerate(dict.fromkeys(map(names.__getitem__, columns[1])))}
         values = np.empty((len(numbers), len(COLUMNS)), np.int64)
+        note = np.full(values.shape, -1, np.int32)
         texts = []
-        for position, ((pairs, _), column) in enumerate(zip(readings, columns[2:], strict=True)):
-            values[:, position] = _array({text: pair[0] for text, pair in pairs.items()}, column)
-            published = {text: pair[1] for text, pair in pairs.items()}
+        notes: list[ValueNote] = []
+        for position, ((read, _), column) in enumerate(zip(readings, columns[2:], strict=True)):
+            values[:, position] = _array({text: value.thousandths for text, value in read.items()}, column)
+            published = {text: value.text for text, value in read.items()}
             texts.append([published[text] for text in column])
+            noted: dict[str, int] = {}
+            for text, value in read.items():
+                if value.note is not None:
+                    noted[text] = len(notes)
+                    notes.append(value.note)
+            if noted:
+                note[:, position] = [noted.get(text, -1) for text in column]
         return AirRows(
             path=self.path,
             label=self.label,
@@ -187,6 +220,8 @@ class _Columns:
             values=values,
             texts=tuple(texts),
             rejected=tuple(sorted(rejected, key=lambda each: each.line)),
+            notes=tuple(notes),
+            note=note,
         )
 
     def end_of(self, text: str) -> int:
@@ -195,6 +230,8 @@ class _Columns:
         if match is None:
             raise ValueError(f"bad time {text!r}, expected YYYY-MM-DD HH:MM")
         year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            raise ValueError(f"bad time {text!r}: no monitoring data are of that year")
         if minute or second:
             raise ValueError(f"{text!r} is not on a full hour")
         if hour > 24:
@@ -232,21 +269,38 @@ def _name(text: str) -> str:
     return name
 
 
-def _value(shift: int, column: str, text: str) -> tuple[int, str]:
+@dataclass(frozen=True, slots=True)
+class _Value:
+    thousandths: int
+    text: str
+    note: ValueNote | None = None
+
+
+def _value(shift: int, column: str, text: str) -> _Value:
     """Thousandths and text in the published unit; the shift from µg to mg moves the decimal point only."""
     stripped = text.strip()
     if _ABSENT.fullmatch(stripped):
-        return MISSING, ""
-    if not _NUMBER.fullmatch(stripped) or len(stripped) > 60:
-        raise ValueError(f"{column}: {_printable(text[:60])!r} is not a number")
+        return _Value(MISSING, "")
+    if _NOT_FINITE.fullmatch(stripped):
+        return _Value(MISSING, "", ValueNote("not_finite", stripped, f"{column}: a finite number is needed"))
+    if not _NUMBER.fullmatch(stripped):
+        raise ValueError(f"{column}: {_printable(text[:_LONGEST])!r} is not a number")
+    if len(stripped) > _LONGEST:
+        rule = f"{column}: a number has at most {_LONGEST} characters"
+        return _Value(MISSING, "", ValueNote("absurd", stripped[:_LONGEST], rule))
     try:
-        number = Decimal(stripped).scaleb(shift)
+        number = Decimal(stripped).scaleb(shift, _EXACT)
         if abs(number) > _ABSURD:
-            raise ValueError(f"{column}: {stripped!r} is absurdly large")
-        thousandths = int(number.scaleb(3).to_integral_value(rounding=ROUND_05UP))
+            raise InvalidOperation
+        exact = number.scaleb(3, _EXACT)
+        thousandths = int(exact.to_integral_value(rounding=ROUND_05UP))
     except InvalidOperation:
-        raise ValueError(f"{column}: {stripped!r} is absurdly large or fine") from None
-    return thousandths, f"{number:f}" if shift or "e" in stripped.lower() else stripped
+        return _Value(MISSING, "", ValueNote("absurd", stripped, f"{column}: magnitudes end at 1e12"))
+    note = None
+    if exact != thousandths:
+        unit = "mg/m³" if column.startswith("co_") else "µg/m³"
+        note = ValueNote("finer", stripped, f"{column}: digits beyond a thousandth of a {unit} are cut off")
+    return _Value(thousandths, f"{number:f}" if shift or "e" in stripped.lower() else stripped, note)
 
 
 def _split(line: str) -> list[str] | None:

@@ -108,12 +108,21 @@ async def replay(plan: ReplayPlan, progress: Callable[[int, int], None] | None =
         AirFileError: a file cannot be used.
         ReplayError: the gateway cannot be reached, refuses, or did not answer while patience lasted.
     """
-    files = [read_air_csv(path, label=plan.label) for path in plan.files]
+    files = [as_sent(read_air_csv(path, label=plan.label)) for path in plan.files]
     player = _Player(plan, files)
     try:
         return await player.play(progress or (lambda done, total: None))
     finally:
         player.close()
+
+
+def as_sent(rows: AirRows) -> AirRows:
+    """Put back what the reader refused (``inf``, ``1e40``): a logger says what it has, and the gateway judges."""
+    for number, note in enumerate(rows.notes):
+        if note.kind != "finer":
+            for row, column in np.argwhere(rows.note == number).tolist():
+                rows.texts[column][row] = note.text
+    return rows
 
 
 class _Player:

@@ -14,8 +14,6 @@ _AIR = set(AIR_FACTORS)
 MOST_REMEMBERED = 100_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Outside of these a DataTime is a broken clock; HJ/T 212 is of 2005, and InfluxDB's time ends in 2262."""
-UNREADABLE = "?"
-"""Flag of a reading whose value is no number: kept as no value, never judged; the evidence has what was sent."""
 
 
 class PacketUnusable(ValueError):
@@ -142,5 +140,5 @@ def _value(fields: dict[str, str], shift: int) -> tuple[int, str, str]:
     try:
         value, places = blocks.number(text, shift)
     except ValueError:
-        return 0, blocks.NO_VALUE, UNREADABLE
+        return 0, blocks.NO_VALUE, blocks.UNREADABLE
     return value, blocks.PLACES[places], flag[:1]

@@ -103,8 +103,8 @@ def test_negative_values_are_kept(tmp_path: Path) -> None:
         ("A,,6,20,0.5,80,35,17", "bad time"),
         (" ,2026-05-01 01:00,6,20,0.5,80,35,17", "station is empty"),
         ("A,2026-05-01 01:00,6,20,0.5,80,35,many", "pm25_ug_m3: 'many' is not a number"),
-        ("A,2026-05-01 01:00,6,20,0.5,inf,35,17", "o3_ug_m3: 'inf' is not a number"),
-        ("A,2026-05-01 01:00,6,20,0.5,80,1e40,17", "pm10_ug_m3: '1e40' is absurdly large"),
+        ("A,2026-05-01 01:00,6,20,0.5,infty,35,17", "o3_ug_m3: 'infty' is not a number"),
+        ("A,2026-05-01 01:00,6,20,three hundred,80,35,17", "co_mg_m3: 'three hundred' is not a number"),
         ('"A,2026-05-01 01:00,6,20,0.5,80,35,17', "quote"),
     ],
 )
@@ -116,6 +116,70 @@ def test_lines_that_cannot_be_used_are_kept_with_their_reason(tmp_path: Path, li
     assert reason in rejected.reason
     assert rows.line.tolist() == [2, 5]
     assert rows.stations == ("B",)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "rule"),
+    [
+        ("inf", "not_finite", "o3_ug_m3: a finite number is needed"),
+        ("-Infinity", "not_finite", "o3_ug_m3: a finite number is needed"),
+        ("NaN", "not_finite", "o3_ug_m3: a finite number is needed"),
+        ("1.#QNAN", "not_finite", "o3_ug_m3: a finite number is needed"),
+        ("1e40", "absurd", "o3_ug_m3: magnitudes end at 1e12"),
+        ("9" * 61, "absurd", "o3_ug_m3: a number has at most 60 characters"),
+    ],
+)
+def test_a_value_that_cannot_be_costs_only_itself(tmp_path: Path, text: str, kind: str, rule: str) -> None:
+    path = write(tmp_path, one_day().replace("05-01 05:00,6,20,0.5,80", f"05-01 05:00,6,20,0.5,{text}"))
+    rows = read_air_csv(path)
+    assert (len(rows), rows.rejected) == (24, ())
+    assert rows.values[4].tolist() == [6_000, 20_000, 500, air.MISSING, 35_000, 17_000]
+    assert rows.texts[3][4] == ""
+    (note,) = rows.notes
+    assert (note.kind, note.text, note.rule) == (kind, text[:60], rule)
+    assert np.argwhere(rows.note >= 0).tolist() == [[4, 3]]
+    result = assess_air([path])
+    assert (result["flagged"], result["rejected"], result["missing"]["O3"]) == ({kind: 1}, 0, 0)
+    (flag,) = result["flagged_values"]
+    assert {key: flag[key] for key in ("line", "station", "pollutant", "value", "reason", "limit")} == {
+        "line": 6, "station": "A", "pollutant": "O3", "value": text[:60], "reason": kind, "limit": rule,
+    }  # fmt: skip
+    assert result["years"]["2026"]["good"] == 1
+
+
+def test_missing_values_are_counted_by_pollutant(tmp_path: Path) -> None:
+    text = one_day().replace("05-01 05:00,6,20", "05-01 05:00,-99,NA").replace("05-01 06:00,6", "05-01 06:00,")
+    result = assess_air([write(tmp_path, text), write(tmp_path, one_day("2026-05-02"), "b.csv")])
+    assert result["missing"] == {"SO2": 2, "NO2": 1, "CO": 0, "O3": 0, "PM10": 0, "PM2.5": 0}
+    assert (result["flagged"], result["finer"]) == ({}, {})
+
+
+def test_digits_beyond_a_thousandth_are_counted(tmp_path: Path) -> None:
+    """The mean of 12 hours of 4.0499 and 12 of 4.0502 mg/m³ is 4.05005: 4.1. Cut to thousandths it is 4.05: 4.0."""
+    text = one_day().replace("co_mg_m3", "co_ug_m3")
+    lines = text.replace(",0.5,", ",4049.9,").splitlines()
+    lines[1:13] = [line.replace("4049.9", "4050.2") for line in lines[1:13]]
+    path = write(tmp_path, "\n".join(lines) + "\n")
+    result = assess_air([path])
+    assert result["finer"] == {"CO": 24}
+    assert (result["flagged"], result["rejected"]) == ({}, 0)
+    assert len(result["flagged_values"]) == 24
+    flag = result["flagged_values"][0]
+    assert (flag["pollutant"], flag["value"], flag["reason"]) == ("CO", "4050.2", "finer")
+    assert flag["limit"] == "co_ug_m3: digits beyond a thousandth of a mg/m³ are cut off"
+    alone = read_air_csv(write(tmp_path, f"{HEADER}\nA,2026-05-01 01:00,6,20,0.5,80,35,60.{'0' * 40}1\n", "long.csv"))
+    assert (alone.values[0, 5], alone.notes[0].kind) == (60_001, "finer"), "not even the fortieth digit is silent"
+    text = one_day().replace(",17\n", ",17.000\n").replace(",0.5,", ",5e-1,")
+    assert assess_air([write(tmp_path, text, "exact.csv")])["finer"] == {}
+
+
+def test_values_taken_out_come_before_finer_ones(tmp_path: Path) -> None:
+    text = one_day(stations=tuple("ABCDEF"), values="6,20,0.5,80,35,17.0001").replace(
+        "F,2026-05-01 07:00,6", "F,2026-05-01 07:00,-6"
+    )
+    result = assess_air([write(tmp_path, text)])
+    assert result["finer"] == {"PM2.5": 144}
+    assert [flag["reason"] for flag in result["flagged_values"]] == ["negative", *["finer"] * (SHOWN - 1)]
 
 
 def test_bytes_that_are_not_utf8_cost_one_line(tmp_path: Path) -> None:
@@ -245,6 +309,11 @@ def test_bad_values_are_flagged_and_never_used(tmp_path: Path) -> None:
         (6, "A", "CO", "500", "unit"),
         (7, "A", "O3", "1300", "hard_range"),
     ]
+    assert [(flag["rule"], flag["limit"]) for flag in result["flagged_values"]] == [
+        ("Q06", "below 0; no substitute is put for it"),
+        ("Q03", "above 100 mg/m³ (µg/m³ sent as mg/m³?)"),
+        ("Q04", "above 1200 µg/m³"),
+    ]
     assert result["rejected"] == 1
     assert result["rejected_lines"][0]["line"] == 26
     assert result["years"]["2026"]["good"] == 1
@@ -263,6 +332,16 @@ def test_dust_days_by_date(tmp_path: Path) -> None:
     dust = [datetime.date(2026, 5, 1)]
     assert assess_air([path], dust_days=dust)["years"]["2026"]["polluted"] == 1
     assert assess_air([path], dust_days=dust, ratio_dust="deduct")["years"]["2026"]["good"] == 1
+
+
+def test_outside_the_plan(tmp_path: Path) -> None:
+    path = write(tmp_path, one_day())
+    result = assess_air([path], plan_not_monitored=("CO",))
+    assert result["years"]["2026"]["good"] == 1
+    blocking = air.Switches(unmonitored_clean=False)
+    assert assess_air([path], plan_not_monitored=("CO",), switches=blocking)["years"]["2026"]["invalid"] == 1
+    (row,) = day_table(judge_area(read_area([path]), switches=blocking, plan_not_monitored=("CO",)))
+    assert (row["value"]["CO"], row["iaqi"]["CO"], row["aqi"], row["reason"]) == ("/", "/", None, "incomplete")
 
 
 def test_only_rejected_lines_make_no_years(tmp_path: Path) -> None:

@@ -13,7 +13,15 @@ from standards.air.limits import attainment_rate, exceeding_days, exceeding_hour
 from standards.air.lines import rules_aqi
 from standards.air.ozone import eight_hour_means
 from standards.air.packed import pack_day, unpack_days
-from standards.air.periods import Statistic, attains, exceedance_multiple, period_index, statistics
+from standards.air.periods import (
+    Statistic,
+    area_attains,
+    attains,
+    enough_samples,
+    exceedance_multiple,
+    period_index,
+    statistics,
+)
 from standards.air.ranking import Place, change_rate, points, rank, rank_change
 from standards.air.rules import (
     DEFAULT,
@@ -24,10 +32,12 @@ from standards.air.rules import (
     categories,
     edition_for,
     editions,
+    exact_limit,
     limit_of,
     rules_for,
 )
-from standards.air.screen import REASONS, screen_hours, substitute_low
+from standards.air.screen import REASONS, rule_of, screen_hours, substitute_low
+from standards.air.states import from_standard, from_volume_share, mark_of, to_reference
 from standards.air.tally import good_ratio, tally, tally_year
 from standards.air.verdict import REASONS as DAY_REASONS
 from standards.air.verdict import judge_means
@@ -53,6 +63,7 @@ __all__ = [
     "Statistic",
     "Switches",
     "YearBudget",
+    "area_attains",
     "attainment_rate",
     "attains",
     "categories",
@@ -62,20 +73,26 @@ __all__ = [
     "edition_for",
     "editions",
     "eight_hour_means",
+    "enough_samples",
+    "exact_limit",
     "exceedance_multiple",
     "exceeding_days",
     "exceeding_hours",
+    "from_standard",
+    "from_volume_share",
     "good_ratio",
     "judge_days",
     "judge_hours",
     "judge_means",
     "limit_of",
+    "mark_of",
     "pack_day",
     "period_index",
     "points",
     "rank",
     "rank_change",
     "review",
+    "rule_of",
     "rules_aqi",
     "rules_for",
     "screen_hours",
@@ -85,6 +102,7 @@ __all__ = [
     "substitute_low",
     "tally",
     "tally_year",
+    "to_reference",
     "unpack_days",
     "without_dust",
     "year_budget",

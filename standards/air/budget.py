@@ -8,24 +8,25 @@ several stations.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
 
 import numpy as np
 
+from standards.air.bounds import Bounds, ceiling
 from standards.air.days import judge_days
 from standards.air.rules import DEFAULT, HOURS, OZONE, POLLUTANTS, Bools, Ints, Rules, Switches, places_of, rules_for
 from standards.air.screen import thresholds
-from standards.air.verdict import planned
+from standards.air.verdict import planned, required
 from standards.fixed import MISSING, half_even_int
 
-State = Literal["open", "safe", "lost", "lost_if_complete", "incomplete"]
+State = Literal["open", "safe", "lost", "lost_if_complete", "incomplete", "uncertain"]
 """``open``: keep to ``at_most``. ``safe``, ``lost``: certain whatever the remaining hours bring or fail to bring.
-``lost_if_complete``: lost unless hours go missing. ``incomplete``: too few hours are left for a valid value, so there
-is no good day to be had (§2.4)."""
+``lost_if_complete``: no good value when all hours come; if some go missing there may be none, or another.
+``incomplete``: certain that no good value can come, because too few hours are left (§2.4). ``uncertain``: none of
+these is proved; hours of nothing would not make a good value, but higher ones may (ozone's exception of fewer than 14
+windows), or the edition of 2012 has no index for the value."""
 
 _PROBES: Final = 64
 
@@ -77,51 +78,82 @@ def day_budget(
     in_plan = planned(plan_not_monitored)
     so_far = hours.copy()
     so_far[:, elapsed:] = MISSING
-    at_best = _indices(so_far, elapsed, np.zeros((1, 6), np.int64), rules)[0]
-    good = rules.validity["good_at_most"]
-    highest = _highest(so_far, elapsed, rules, (at_best >= 0) & (at_best <= good))
+    good, valued, index = _outcomes(so_far, elapsed, np.zeros((1, len(POLLUTANTS)), np.int64), rules)
+    highest = _highest(so_far, elapsed, rules, good[0])
     budgets = []
     for position in np.flatnonzero(in_plan).tolist():
-        fine = 0 <= at_best[position] <= good
-        bounds = _Bounds(so_far[:, :, position], elapsed, position, rules)
-        state: State = "open" if fine else "incomplete" if at_best[position] < 0 else "lost_if_complete"
-        if fine and (elapsed == HOURS or bounds.certainly_safe()):
-            state = "safe"
-        elif state == "lost_if_complete" and (elapsed == HOURS or bounds.certainly_lost()):
-            state = "lost"
-        budgets.append(
-            PollutantBudget(
-                POLLUTANTS[position],
-                state,
-                int(highest[position]) if state == "open" else None,
-                ceiling(position, rules),
-            )
-        )
-    return DayBudget(_together([budget.state for budget in budgets]), HOURS - elapsed, tuple(budgets))
+        if elapsed == HOURS and index[0, position] > rules.validity["good_at_most"]:
+            state: State = "lost"  # also by ozone's hour, which the bounds do not always follow
+        else:
+            at_best = bool(good[0, position]), bool(valued[0, position])
+            state = _state(so_far[..., position], elapsed, position, rules, *at_best)
+        at_most = int(highest[position]) if state == "open" else None
+        if at_most is not None and position == OZONE:
+            at_most = _kept(so_far[..., position], elapsed, rules, at_most)
+        budgets.append(PollutantBudget(POLLUTANTS[position], state, at_most, ceiling(position, rules)))
+    blocked = bool((required(in_plan, rules) & ~in_plan).any())
+    return DayBudget(_together([budget.state for budget in budgets], blocked, rules), HOURS - elapsed, tuple(budgets))
 
 
-def _together(states: list[State]) -> State:
-    """The state of a day: one lost pollutant loses it, all must be safe."""
-    order: tuple[State, ...] = ("lost", "incomplete", "lost_if_complete", "open", "safe")
-    return next((state for state in order if state in states), "safe")
+def _state(past: Ints, elapsed: int, position: int, rules: Rules, good: bool, valued: bool) -> State:
+    """A pollutant's state; ``good`` and ``valued`` say what becomes of it when the remaining hours are all 0."""
+    most = int(thresholds("hard_above")[position])
+    free = Bounds(past, elapsed, position, rules, most=most)
+    if good:
+        return "safe" if elapsed == HOURS or free.always_good() else "open"
+    if free.never_valued():
+        return "incomplete"
+    # Under from_the_rest a missing value does not cost the day, so that only a certain value loses it.
+    absent_is_fine = rules.switches.incomplete == "from_the_rest"
+    if valued and free.never_good() and (free.surely_valued() or not absent_is_fine):
+        return "lost"
+    if not valued and not absent_is_fine and free.never_good(if_valid=True):
+        return "incomplete"
+    whole = Bounds(past, elapsed, position, rules, most=most, complete=True)
+    if whole.never_good(if_valid=True) and (whole.surely_valued() or not absent_is_fine):
+        return "lost_if_complete"
+    return "uncertain"
 
 
-def ceiling(position: int, rules: Rules) -> int:
-    """The highest value, in thousandths, that rounds to a concentration with IAQI ≤ 100."""
-    look_up = rules.daily
-    first = int(look_up.start[position])
-    column = look_up.flat[first : first + int(look_up.last[position]) + 1]
-    step = int(rules.step[position])
-    top = int(np.flatnonzero((column >= 0) & (column <= rules.validity["good_at_most"]))[-1])
-    edge = top * step + step // 2
-    return edge if half_even_int(edge, step) == top else edge - 1
+def _together(states: list[State], blocked: bool, rules: Rules) -> State:
+    """The state of a day: one lost pollutant loses it, all must be safe.
+
+    ``blocked``: a pollutant that is not measured blocks publication, so that no day can be good.
+    """
+    from_the_rest = rules.switches.incomplete == "from_the_rest"
+    counted = [state for state in states if not (from_the_rest and state == "incomplete")]
+    if (blocked and not from_the_rest and "lost" not in counted) or not counted:
+        return "incomplete"
+    order: tuple[State, ...] = ("lost", "incomplete", "lost_if_complete", "uncertain", "open", "safe")
+    return next(state for state in order if state in counted)
 
 
-def _indices(so_far: Ints, elapsed: int, rest: Ints, rules: Rules) -> Ints:
-    """int64[n, 6]: IAQI of the day if every remaining hour of every station had the values ``rest`` (int64[n, 6])."""
+def _kept(past: Ints, elapsed: int, rules: Rules, at_most: int) -> int:
+    """The highest value up to ``at_most`` so that ozone is good with any hours up to it, not only with equal ones.
+
+    They differ only in class I: there a station of few windows can count, and lower the mean, below the ceiling.
+    """
+
+    def holds(most: int) -> bool:
+        return Bounds(past, elapsed, OZONE, rules, most=most, complete=True).always_good()
+
+    if rules.o3_8h_limit + int(rules.step[OZONE]) > ceiling(OZONE, rules) or holds(at_most) or not holds(0):
+        return at_most
+    low, high = 0, at_most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def _outcomes(so_far: Ints, elapsed: int, rest: Ints, rules: Rules) -> tuple[Bools, Bools, Ints]:
+    """If every remaining hour of every station had the values ``rest``: good, valued and IAQI, each [n, 6]."""
     days = np.repeat(so_far[:, None], len(rest), axis=1)
     days[:, :, elapsed:] = rest[None, :, None, :]
-    return judge_days(days, rules.edition, switches=rules.switches).iaqi.astype(np.int64)
+    said = judge_days(days, rules.edition, switches=rules.switches)
+    valued = ~said.missing
+    good = valued & (said.iaqi >= 0) & (said.iaqi <= rules.validity["good_at_most"])
+    return good, valued, said.iaqi.astype(np.int64)
 
 
 def _highest(so_far: Ints, elapsed: int, rules: Rules, feasible: Bools) -> Ints:
@@ -129,12 +161,10 @@ def _highest(so_far: Ints, elapsed: int, rules: Rules, feasible: Bools) -> Ints:
     low = np.zeros(len(POLLUTANTS), np.int64)
     high = thresholds("hard_above") + 1  # a higher value would be invalid (Q04)
     probes = np.arange(_PROBES + 1, dtype=np.int64)[:, None]
-    good = rules.validity["good_at_most"]
     while elapsed < HOURS and (feasible & (high - low > 1)).any():
         tried = low + (high - low) * probes // _PROBES
         tried[0], tried[-1] = low, high - 1
-        index = _indices(so_far, elapsed, tried, rules)
-        fine = (index >= 0) & (index <= good)
+        fine, _, _ = _outcomes(so_far, elapsed, tried, rules)
         last = np.where(fine.all(axis=0), _PROBES, np.argmin(fine, axis=0) - 1)
         low, high = (
             np.where(feasible, np.take_along_axis(tried, np.maximum(last, 0)[None], 0)[0], low),
@@ -145,89 +175,6 @@ def _highest(so_far: Ints, elapsed: int, rules: Rules, feasible: Bools) -> Ints:
             ),
         )
     return low
-
-
-class _Bounds:
-    """Bounds on what a pollutant's area value can become, whatever arrives or goes missing; exact fractions."""
-
-    def __init__(self, hours: Ints, elapsed: int, position: int, rules: Rules) -> None:
-        self.rules = rules
-        self.left = HOURS - elapsed
-        self.stations = len(hours)
-        self.step = int(rules.step[position])
-        self.top = ceiling(position, rules) // self.step * self.step
-        # Rounding each station's day first can move the area mean by half a step at most.
-        self.slack = self.step // 2 if rules.switches.round_station_daily else 0
-        self.by_hour_too = position == OZONE and rules.edition == "2012" and rules.switches.o3_daily_uses_1h
-        self.most = int(thresholds("hard_above")[position])
-        estimate = self._ozone if position == OZONE else self._mean
-        self.each = [estimate([int(v) for v in row[:elapsed]]) for row in hours]
-
-    def _mean(self, past: Sequence[int]) -> tuple[Fraction, Fraction, bool, bool]:
-        """Lowest and highest station value, whether it is surely valid, whether it can be."""
-        known = [value for value in past if value != MISSING]
-        least, n = self.rules.validity["min_hours_day"], len(known)
-        full = max(n + self.left, 1)
-        now = Fraction(sum(known), n) if n else Fraction(0)
-        return (
-            Fraction(sum(known), full),
-            max(now, Fraction(sum(known) + self.left * self.most, full)),
-            n >= least,
-            n + self.left >= least,
-        )
-
-    def _ozone(self, past: Sequence[int]) -> tuple[Fraction, Fraction, bool, bool]:
-        """The same for the largest 8-hour mean: a window counts for sure once six of its hours are there."""
-        validity = self.rules.validity
-        lowest, highest, sure, possible = Fraction(0), Fraction(0), 0, 0
-        for label in range(validity["first_label_mda8"], HOURS + 1):
-            known = [value for value in past[label - 8 : label] if value != MISSING]
-            ahead = max(0, label - max(len(past), label - 8))
-            if len(known) + ahead < validity["min_hours_8h"]:
-                continue
-            possible += 1
-            highest = max(highest, Fraction(sum(known) + ahead * self.most, len(known) + ahead))
-            if len(known) >= validity["min_hours_8h"]:
-                sure += 1
-                lowest = max(lowest, Fraction(sum(known), len(known) + ahead))
-                highest = max(highest, Fraction(sum(known), len(known)))
-        exceeds = self._exceeds(lowest)
-        enough = validity["min_windows_mda8"]
-        return lowest, highest, sure >= enough or exceeds, possible >= enough or self._exceeds(highest)
-
-    def _exceeds(self, value: Fraction) -> bool:
-        step = int(self.rules.step[OZONE])
-        return half_even_int(value.numerator, value.denominator * step) * step > self.rules.o3_8h_limit
-
-    def _needed(self) -> int:
-        """The stations an area value needs (HJ 663-2013 6.1)."""
-        validity = self.rules.validity
-        few = self.stations < validity["few_stations_below"]
-        share = validity["few_stations_share" if few else "station_share"]
-        return max(1, math.ceil(Fraction(share * self.stations, 100)))
-
-    def _means(self, sure: list[Fraction], maybe: list[Fraction]) -> list[Fraction]:
-        """Area means with the sure stations and the first 0, 1, 2 … of the others, as far as they are enough."""
-        chosen = [sure + maybe[:count] for count in range(len(maybe) + 1)]
-        return [sum(each, Fraction(0)) / len(each) for each in chosen if len(each) >= self._needed()]
-
-    def certainly_lost(self) -> bool:
-        """Every possible area value is above the ceiling."""
-        sure = [low for low, _, certain, _ in self.each if certain]
-        maybe = sorted(low for low, _, certain, possible in self.each if possible and not certain)
-        means = self._means(sure, maybe)
-        return bool(means) and not self._fine(min(means) - self.slack)
-
-    def certainly_safe(self) -> bool:
-        """There will be an area value, and every possible one is at or below the ceiling."""
-        sure = [high for _, high, certain, _ in self.each if certain]
-        maybe = sorted((high for _, high, certain, possible in self.each if possible and not certain), reverse=True)
-        if len(sure) < self._needed() or self.by_hour_too:
-            return False
-        return self._fine(max(self._means(sure, maybe)) + self.slack)
-
-    def _fine(self, mean: Fraction) -> bool:
-        return half_even_int(mean.numerator, mean.denominator * self.step) * self.step <= self.top
 
 
 @dataclass(frozen=True, slots=True)

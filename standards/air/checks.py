@@ -12,9 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from standards import dated
-from standards.air.rules import POLLUTANTS, Bools, Ints
-from standards.air.screen import thresholds
+from standards.air.rules import POLLUTANTS, Bools, Ints, validity_of
+from standards.air.screen import threshold, thresholds
 from standards.fixed import MISSING
 
 CHECKS: Final = {
@@ -39,7 +38,7 @@ TIME_CODES: Final = ("ok", "future", "too_old")
 _NO2: Final = POLLUTANTS.index("NO2")
 _PM10: Final = POLLUTANTS.index("PM10")
 _PM25: Final = POLLUTANTS.index("PM2.5")
-_MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
+_MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution: mathematics, not a threshold
 _NONE: Final = np.iinfo(np.int64).max
 
 
@@ -134,17 +133,18 @@ def q10_nox(no: Ints, no2: Ints, nox: Ints) -> Bools:
         & (np.where(no2 == MISSING, 0, no2) > np.where(nox == MISSING, 0, nox) + margin)
     )
     whole = (no != MISSING) & (no2 != MISSING) & (nox != MISSING)
-    total = np.where(whole, no, 0) * _item("no_as_no2_ratio", "NO") // 1000 + np.where(whole, no2, 0)
+    total = np.where(whole, no, 0) * threshold("no_as_no2_ratio", "NO") // 1000 + np.where(whole, no2, 0)
     apart = np.abs(total - np.where(whole, nox, 0))
     disagree: Bools = above | (whole & (apart > np.maximum(margin, np.where(whole, nox, 0) * share // 100_000)))
     return disagree
 
 
 def q11_jump(hours: Ints) -> Bools:
-    """A rise within an hour beyond the threshold and three times the hour before, that the others do not make.
+    """A change within an hour beyond the threshold and three times the hour before, that the others do not make.
 
-    The others move too when their median change has the same sign and at least half the size; alone, a station is
-    judged by itself.
+    No value can fall by more than it was, so by the second condition only rises are ever flagged: the note's rule has
+    it so, and the hour after a spike is not flagged again. The others move too when their median change has the same
+    sign and at least the share ``jump_together`` of its size; alone, a station is judged by itself.
     """
     change, both = _changes(hours)
     before = np.where(both, np.roll(hours, 1, axis=1), 0)
@@ -152,7 +152,8 @@ def q11_jump(hours: Ints) -> Bools:
     jump &= np.abs(change) * 1000 > before * thresholds("jump_factor")
     others = _others(np.where(both, change, np.nan))
     with np.errstate(invalid="ignore"):
-        together = (np.sign(others) == np.sign(change)) & (np.abs(others) * 2 >= np.abs(change))
+        share = threshold("jump_together", "any")  # thousandths of a percent
+        together = (np.sign(others) == np.sign(change)) & (np.abs(others) * 100_000 >= np.abs(change) * share)
     alone: Bools = jump & ~together
     return alone
 
@@ -174,24 +175,40 @@ def q12_peers(hours: Ints) -> Bools:
 
 
 def q13_periodic(hours: Ints) -> Bools:
-    """Spikes or dips against both neighbours at the same clock hour on at least three days; hours start at label 01."""
+    """Spikes or dips against both neighbours at the same clock hour on at least three days of a window.
+
+    The window (``periodic_window`` days in a row, ours) slides: a spike is flagged when some window it lies in has
+    enough. The hours must start at label 01.
+    """
     change, both = _changes(hours)
     after, next_both = np.roll(change, -1, axis=1), np.roll(both, -1, axis=1)
     next_both[:, -1] = False
-    least = thresholds("periodic_jump")
+    least, window = thresholds("periodic_jump"), _scalar("periodic_window")
     spike = both & next_both & (np.sign(change) == -np.sign(after))
     spike &= (np.abs(change) > least) & (np.abs(after) > least)
     flags = np.zeros(hours.shape, np.bool_)
     for clock in range(24):
         here = spike[:, clock::24]
-        flags[:, clock::24] = here & (here.sum(axis=1, keepdims=True) * 1000 >= thresholds("periodic_days"))
+        flags[:, clock::24] = here & (_most_in_window(here, window) * 1000 >= thresholds("periodic_days"))
     return flags
+
+
+def _most_in_window(here: Bools, window: int) -> Ints:
+    """int64[S, D, 6]: the most marks of any ``window`` days in a row that hold the day."""
+    n_days = here.shape[1]
+    sums: Ints = np.cumsum(np.pad(here, ((0, 0), (1, 0), (0, 0))), axis=1, dtype=np.int64)
+    width = min(window, n_days)
+    starts = sums[:, width:] - sums[:, : n_days - width + 1]  # by first day of the window
+    most: Ints = np.zeros(here.shape, np.int64)
+    for back in range(width):  # the window that began so many days before
+        first, last = back, min(n_days, starts.shape[1] + back)
+        most[:, first:last] = np.maximum(most[:, first:last], starts[:, : last - first])
+    return most
 
 
 def q14_minutes(minutes: Ints, edition: str = "2026") -> Bools:
     """Hours with fewer than 45 valid minutes are invalid, mark H (GB 3095 Table 4); any shape."""
-    validity = dated.for_date("air_validity", dated.by_name("air_limits", edition).anchor())
-    return minutes < validity.row(rule="min_minutes_hour").integer("value")
+    return minutes < validity_of(edition)["min_minutes_hour"]
 
 
 def review(hours: Ints) -> dict[str, Bools]:
@@ -208,11 +225,7 @@ def review(hours: Ints) -> dict[str, Bools]:
 
 
 def _scalar(check: str) -> int:
-    return _item(check, "any") // 1000
-
-
-def _item(check: str, item: str) -> int:
-    return dated.load("air_checks")[0].row(check=check, item=item).fixed("value")
+    return threshold(check, "any") // 1000
 
 
 def _runs(hours: Ints) -> Ints:

@@ -27,7 +27,7 @@ from standards.air.rules import (
     rules_for,
 )
 from standards.air.screen import check_shape, check_values
-from standards.air.verdict import Bytes, count_points, enough_stations, planned, publish, steps_of
+from standards.air.verdict import Bytes, count_points, enough_stations, planned, publish, required, steps_of
 from standards.fixed import MISSING, half_even
 
 _CACHED: Final = 1 << 16
@@ -185,7 +185,8 @@ def judge_days(
         edition: one for all days, one per day, or None: the edition in force on each of ``dates``.
         dates: the D calendar days; only needed without ``edition``, but kept for ``tally_year``.
         switches: see Switches.
-        plan_not_monitored: pollutants outside the monitoring plan (``/``); their values are ignored.
+        plan_not_monitored: pollutants outside the monitoring plan (``/``); their values are ignored. Whether they
+            block publication says ``switches.unmonitored_clean``.
         registered: bool[S, D], the stations that count that day; all by default.
 
     Returns:
@@ -233,7 +234,7 @@ def _judge(
     iaqi = rules.daily.index(steps, measured)
     if rules.edition == "2012":
         iaqi[:, OZONE] = _ozone_2012(iaqi[:, OZONE], measured[:, OZONE], hours, stations, n_points, rules)
-    said = publish(iaqi, measured, in_plan, rules)
+    said = publish(iaqi, measured, required(in_plan, rules), rules)
     good = said.valid & (said.aqi <= rules.validity["good_at_most"])
     return DayVerdicts(
         edition=np.full(len(dates), rules.edition),
@@ -302,8 +303,13 @@ def without_dust(days: DayVerdicts, dust: Bools, switches: Switches = DEFAULT) -
     gone[:, PARTICLES] = dust[:, None]
     in_plan = days.planned & ~gone
     measured = (days.rounded != MISSING) & in_plan
-    rules = rules_for(str(days.edition[0]) if len(days) else "2026", switches)
-    said = publish(np.where(gone, np.int16(-1), days.iaqi), measured, in_plan, rules)
+    if len(names := np.unique(days.edition)) > 1:
+        order = [np.flatnonzero(days.edition == name) for name in names]
+        parts = stack([without_dust(days.take(at), dust[at], switches) for at in order])
+        return parts.take(np.argsort(np.concatenate(order)))
+    rules = rules_for(str(names[0]) if len(days) else "2026", switches)
+    needed = required(days.planned, rules) & ~gone
+    said = publish(np.where(gone, np.int16(-1), days.iaqi), measured, needed, rules)
     good = said.valid & (said.aqi <= rules.validity["good_at_most"])
     return replace(
         days,

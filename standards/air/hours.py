@@ -8,7 +8,7 @@ import numpy as np
 
 from standards.air.rules import DEFAULT, PARTICLES, Bools, Ints, Rules, Shorts, Switches, rules_for
 from standards.air.screen import check_shape, check_values
-from standards.air.verdict import Bytes, Published, count_points, enough_stations, planned, publish, steps_of
+from standards.air.verdict import Bytes, Published, count_points, enough_stations, planned, publish, required, steps_of
 from standards.fixed import MISSING, half_even
 
 
@@ -78,7 +78,7 @@ def judge_hours(
     num = np.where(present, values, 0).sum(axis=0)
     den = np.maximum(n_stations, 1) * unit
     steps = steps_of(num, den, rules)
-    published = publish(rules.hourly.index(steps, measured), measured, in_plan, rules)
+    published = publish(rules.hourly.index(steps, measured), measured, required(in_plan, rules), rules)
     rounded = np.where(measured, steps * rules.step, MISSING)
     return _verdicts(edition, n_stations, num, den, measured, rounded, published, in_plan)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from standards import dated
 from standards.air.rules import POLLUTANTS
+from standards.air.units import exact, published_unit
 from standards.fixed import half_even_int
 
 PROFILES: Final = ("ci_2018", "ci_2026_u", "ci_2026_w", "ci_2031_w")
@@ -53,7 +54,7 @@ def profile(name: str) -> Profile:
     rows = {pollutant: edition.row(part=pollutant) for pollutant in POLLUTANTS}
     return Profile(
         name=name,
-        limit={pollutant: Fraction(row.number("limit")) for pollutant, row in rows.items()},
+        limit={pollutant: exact(row, "limit", published_unit(pollutant)) for pollutant, row in rows.items()},
         weight={pollutant: Fraction(row.number("weight")) for pollutant, row in rows.items()},
         statistic={pollutant: row.text("statistic") for pollutant, row in rows.items()},
         single_places=rows["SO2"].integer("places"),

@@ -22,7 +22,7 @@ from standards.air.rules import (
     rules_for,
 )
 from standards.air.screen import thresholds
-from standards.air.verdict import planned, publish, steps_of
+from standards.air.verdict import planned, publish, required, steps_of
 from standards.fixed import MISSING, NotANumber, parse, text_of
 
 NOT_PLANNED: Final = "/"
@@ -41,8 +41,9 @@ def rules_aqi(
 
     Args:
         lines: ``{"id", "conc": {"SO2", "NO2", "CO", "O3", "PM10", "PM2.5"}}``: texts or numbers in µg/m³ (CO mg/m³),
-            null, ``"NA"`` or absent for missing, ``"/"`` for not in the monitoring plan. Daily O3 is the daily maximum
-            8-hour mean.
+            null, ``"NA"`` or absent for missing, ``"/"`` for not in the monitoring plan; whether such a one blocks
+            publication says ``switches.unmonitored_clean``. Daily O3 is the daily maximum 8-hour mean. A key given
+            twice is refused.
         edition: ``2012``, ``2026`` or ``2031``.
         period: ``daily`` or ``hourly``.
         switches: see Switches.
@@ -95,9 +96,23 @@ class _Number(str):
         return float(self) if math.isfinite(float(self)) else str(self)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a key that is there twice nobody can say which value is meant."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Wrong(f"the key {json.dumps(key, ensure_ascii=False)} is there twice")
+        found[key] = value
+    return found
+
+
 def _decode(line: str, number: int) -> dict[str, Any]:
     try:
-        asked = json.loads(line, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+        asked = json.loads(
+            line, parse_float=_Number, parse_int=_Number, parse_constant=_Number, object_pairs_hook=_once
+        )
+    except _Wrong as error:
+        raise _Wrong(f"line {number}: {error}") from None
     except (ValueError, RecursionError) as error:
         raise _Wrong(f"line {number} is not JSON: {error}") from None
     if not isinstance(asked, dict):
@@ -156,7 +171,7 @@ def _judge(
         for p, unit, index, there in zip(POLLUTANTS, UNITS, iaqi[0], measured[0], strict=True)
         if there and index < 0
     ]
-    said = publish(iaqi, measured, in_plan, rules)
+    said = publish(iaqi, measured, required(in_plan, rules), rules)
     level = int(said.level[0])
     name, category, colour, code = names.get(level, (None, None, None, None))
     answer: dict[str, Any] = {

@@ -7,15 +7,16 @@ rounded once: for the report, for the comparison with a limit, or inside the com
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
 
 import numpy as np
 
-from standards.air.days import DayVerdicts
+from standards.air.days import Dates, DayVerdicts
 from standards.air.index import Composite, composite, profile, rounded
-from standards.air.rules import DEFAULT, POLLUTANTS, Bools, Ints, Switches, limit_of, places_of, rules_for, table
+from standards.air.rules import DEFAULT, POLLUTANTS, Bools, Ints, Switches, exact_limit, places_of, table, validity_of
 from standards.fixed import MISSING
 
 Period = Literal["year", "quarter", "month"]
@@ -38,7 +39,8 @@ class Statistic:
     reported_mean: Fraction | None
     reported_percentile: Fraction | None
     attains: bool | None
-    """Rounded, then compared: mean with the year's limit, percentile with the day's. None when not enough days."""
+    """Rounded, then compared: mean with the year's limit, percentile with the day's (see ``Switches.attainment``). None
+    when not enough days."""
 
 
 def mean_of(num: Ints, den: Ints) -> Fraction | None:
@@ -84,7 +86,7 @@ def enough_days(days: DayVerdicts, present: Bools, period: Period, edition: str)
         period: what ``days`` are a part of.
         edition: the rule set.
     """
-    minima = rules_for(edition).validity
+    minima = validity_of(edition)
     months = days.date.astype("datetime64[M]").astype(np.int64) % 12
     counts = np.bincount(months[present], minlength=12)
     least = np.full(12, minima["min_days_month"])
@@ -95,8 +97,37 @@ def enough_days(days: DayVerdicts, present: Bools, period: Period, edition: str)
     return bool(full[np.unique(months)].all() and len(np.unique(months)) == _MONTHS[period])
 
 
+def enough_samples(dates: Dates, period: Literal["year", "quarter"], edition: str) -> bool:
+    """Whether TSP, BaP or Pb have enough daily means (GB 3095 Table 4): 60 a year or 15 a quarter, 5 in each month.
+
+    Whether they are evenly spread, which the norm also asks, is for people to see: it gives no measure of it.
+
+    Args:
+        dates: datetime64[D][n], the different days with a valid daily mean (24 hours of sampling), all of one period.
+        period: ``year``, or ``quarter`` (Pb).
+        edition: the rule set.
+
+    Raises:
+        ValueError: another period, or days of more than one.
+    """
+    if period not in ("year", "quarter"):
+        raise ValueError(f"{period!r} is not year or quarter: there are no minima of TSP, BaP and Pb for it")
+    minima = validity_of(edition)
+    days = np.unique(np.asarray(dates, "datetime64[D]"))
+    months, counts = np.unique(days.astype("datetime64[M]").astype(np.int64), return_counts=True)
+    if len(np.unique(months // _MONTHS[period])) > 1:
+        raise ValueError(f"the days {days[0]} … {days[-1]} are of more than one {period}")
+    every = len(months) == _MONTHS[period] and bool((counts >= minima["min_days_month_sampled"]).all())
+    return every and len(days) >= minima[f"min_days_{period}_sampled"]
+
+
 def statistics(
-    days: DayVerdicts, period: Period, *, edition: str | None = None, switches: Switches = DEFAULT
+    days: DayVerdicts,
+    period: Period,
+    *,
+    edition: str | None = None,
+    switches: Switches = DEFAULT,
+    measured: DayVerdicts | None = None,
 ) -> dict[str, Statistic]:
     """The statistics of one period by pollutant.
 
@@ -104,7 +135,9 @@ def statistics(
         days: the area's days of that one period, with dates; the dust caliber is the caller's (``without_dust``).
         period: ``year``, ``quarter`` or ``month``.
         edition: whose limits and rounding; by default those of the last day.
-        switches: only ``grade`` matters.
+        switches: ``grade`` and ``attainment`` matter.
+        measured: the same days with dust kept: their values count for the validity minima, deducted or not
+            (``Switches.dust_days_count``). By default ``days``.
 
     Returns:
         Statistic by pollutant, in the order of POLLUTANTS.
@@ -118,38 +151,61 @@ def statistics(
     result = {}
     for position, pollutant in enumerate(POLLUTANTS):
         row = asked.row(period=period, pollutant=pollutant)
-        present = days.rounded[:, position] != MISSING
+        present = _present(days, position)
         num, den = days.num[present, position], days.den[present, position] * 1000
         rank = row.integer("percentile") if "percentile" in row else None
         mean = mean_of(num, den)
         percentile = None if rank is None else percentile_of(num, den, rank)
-        enough = enough_days(days, present, period, rule_set)
-        compared = ((mean if row.flag("mean") else None, "year"), (percentile, "mda8" if pollutant == "O3" else "day"))
+        enough = enough_days(days, _present(measured or days, position), period, rule_set)
+        by_mean = row.flag("mean") and (switches.attainment == "publicised" or rank is None)
+        compared = (
+            (mean if row.flag("mean") else None, "year"),
+            (None if by_mean else percentile, "mda8" if pollutant == "O3" else "day"),
+        )
         places = places_of(rule_set, "statistics", pollutant)
         result[pollutant] = Statistic(
             pollutant, int(present.sum()), enough, mean, percentile, rank,
             None if mean is None else rounded(mean, places),
             None if percentile is None else rounded(percentile, places),
             all(attains(value, pollutant, averaging, rule_set, switches.grade) for value, averaging in compared)
-            if enough else None,
+            if enough and present.any() else None,
         )  # fmt: skip
     return result
 
 
+def area_attains(found: Mapping[str, Statistic]) -> bool | None:
+    """Whether an area attains the period: all six do (§3.1). None when one of them has too few days to say."""
+    each = [found[pollutant].attains for pollutant in POLLUTANTS]
+    return False if False in each else None if None in each else True
+
+
+def _present(days: DayVerdicts, position: int) -> Bools:
+    present: Bools = days.rounded[:, position] != MISSING
+    return present
+
+
 def attains(value: Fraction | None, item: str, averaging: str, edition: str, grade: int = 2) -> bool:
-    """Whether a value attains a limit: rounded first, exceeding is strictly greater (§4.3). True without either."""
-    limit = limit_of(edition, item, averaging, grade)
+    """Whether a value attains a limit: rounded first, exceeding is strictly greater (§4.3). True without either.
+
+    Args:
+        value: exact, in the published unit (µg/m³; CO mg/m³).
+        item: one of the six, or TSP, NOx, Pb, BaP.
+        averaging: ``1h``, ``day``, ``mda8``, ``quarter`` or ``year``.
+        edition: whose limits and rounding.
+        grade: class of the area.
+    """
+    limit = exact_limit(edition, item, averaging, grade)
     if value is None or limit is None:
         return True
-    return rounded(value, places_of(edition, "attainment", item)) * 1000 <= limit
+    return rounded(value, places_of(edition, "attainment", item)) <= limit
 
 
 def exceedance_multiple(value: Fraction, item: str, averaging: str, edition: str, grade: int = 2) -> Fraction | None:
     """How far a value is above its limit, (C - S)/S at 2 decimals; None when it attains or there is no limit (§3.6)."""
-    limit = limit_of(edition, item, averaging, grade)
+    limit = exact_limit(edition, item, averaging, grade)
     if limit is None or attains(value, item, averaging, edition, grade):
         return None
-    return rounded((value * 1000 - limit) / limit, places_of(edition, "report", "exceedance_multiple"))
+    return rounded((value - limit) / limit, places_of(edition, "report", "exceedance_multiple"))
 
 
 def period_index(
@@ -160,6 +216,7 @@ def period_index(
     reported: bool = False,
     provisional: bool = False,
     edition: str | None = None,
+    measured: DayVerdicts | None = None,
 ) -> Composite | None:
     """The composite index of a period under a profile.
 
@@ -170,6 +227,7 @@ def period_index(
         reported: take the concentrations as reported (rounded) rather than exact; see docs/law-air.md.
         provisional: also without the validity minima.
         edition: whose rounding and minima; by default those of the last day.
+        measured: the same days with dust kept, as for ``statistics``.
 
     Returns:
         Composite, or None when one of the six has too few days.
@@ -179,8 +237,9 @@ def period_index(
     wanted = profile(name).statistic
     concentrations: dict[str, Fraction | None] = {}
     for position, pollutant in enumerate(POLLUTANTS):
-        present = days.rounded[:, position] != MISSING
-        if not present.any() or not (provisional or enough_days(days, present, period, rule_set)):
+        present = _present(days, position)
+        counted = _present(measured or days, position)
+        if not present.any() or not (provisional or enough_days(days, counted, period, rule_set)):
             return None
         num, den = days.num[present, position], days.den[present, position] * 1000
         statistic = wanted[pollutant]

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from standards import dated
+from standards.air.units import exact, exact_list, published_unit, thousandths
 
 Ints = npt.NDArray[np.int64]
 Shorts = npt.NDArray[np.int16]
@@ -49,8 +51,17 @@ class Switches:
     """Before 2026-03-01: whether the largest hour of ozone is a seventh daily indicator (text of HJ 633-2012)."""
     round_station_daily: bool = False
     """Whether station days are rounded before the area mean; GB/T 8170 forbids rounding twice (§4.3)."""
-    incomplete: Literal["above_100", "from_the_rest"] = "above_100"
-    """A day or hour without all planned pollutants: only above 100 (HJ 633-2026 5.3), or always (a reading of 2012)."""
+    incomplete: Literal["above_100", "from_the_rest", "all_six"] = "above_100"
+    """A day or hour without all planned pollutants: only above 100 (HJ 633-2026 5.3), or always (a reading of 2012).
+    ``all_six``: never, and all six are needed, planned or not (valid days of some local assessments, §11.6)."""
+    unmonitored_clean: bool = True
+    """Whether pollutants outside the plan have three consecutive years of record without being the primary pollutant of
+    a lightly-polluted-or-worse day (HJ 633-2026 5.3 rule 4); if not, their absence blocks as any other (rule 3)."""
+    dust_days_count: bool = True
+    """Whether days whose dust was deducted count for the validity minima: they were measured (E)."""
+    attainment: Literal["mean_and_percentile", "publicised"] = "mean_and_percentile"
+    """When a pollutant attains the year: mean and percentile (HJ 663, D+), or as cities are publicised (D): the mean
+    alone where there is a yearly limit for it, else the percentile."""
 
 
 DEFAULT: Final = Switches()
@@ -131,7 +142,7 @@ def rules_for(edition: str, switches: Switches = DEFAULT) -> Rules:
         LookupError: no such edition; the message lists those there are.
     """
     limits = dated.by_name("air_limits", edition)
-    validity = {row.text("rule"): row.integer("value") for row in table("air_validity", edition).rows}
+    validity = validity_of(edition)
     rounding = table("air_rounding", edition)
     step = np.array([10 ** (3 - rounding.row(stage="iaqi", item=p).integer("places")) for p in POLLUTANTS], np.int64)
     day_counts = range(validity["min_hours_day"], HOURS + 1)
@@ -145,7 +156,7 @@ def rules_for(edition: str, switches: Switches = DEFAULT) -> Rules:
         hourly=hourly,
         step=step,
         steps_per_unit=SCALE // step,
-        o3_8h_limit=limits.row(item="O3", averaging="mda8").fixed(f"grade{switches.grade}"),
+        o3_8h_limit=thousandths(limits.row(item="O3", averaging="mda8"), f"grade{switches.grade}", UNITS[OZONE]),
         level_tops=np.array([row.integer("aqi_to") for row in table("air_levels", edition).rows], np.int64),
         validity=validity,
         denominator=denominator,
@@ -155,10 +166,33 @@ def rules_for(edition: str, switches: Switches = DEFAULT) -> Rules:
     )
 
 
+@cache
+def validity_of(edition: str) -> Mapping[str, int]:
+    """The table air_validity by rule name; hours and minutes, days, shares, counts as their names say."""
+    return {
+        row.text("rule"): int(exact(row, "value", _unit_of_rule(row.text("rule"))))
+        for row in table("air_validity", edition).rows
+    }
+
+
+def _unit_of_rule(rule: str) -> str:
+    for part, unit in (("min_minutes", "min"), ("min_hours", "h"), ("min_days", "day"), ("share", "%")):
+        if rule.startswith(part) or rule.endswith(part):
+            return unit
+    return "1" if not rule.startswith("first_label") else "h"
+
+
 def limit_of(edition: str, item: str, averaging: str, grade: int = 2) -> int | None:
     """A limit in thousandths of its unit; None where the edition has none (PM 1h; CO and O3 year)."""
     for row in dated.by_name("air_limits", edition).where(item=item, averaging=averaging):
-        return row.fixed(f"grade{grade}")
+        return thousandths(row, f"grade{grade}", published_unit(item))
+    return None
+
+
+def exact_limit(edition: str, item: str, averaging: str, grade: int = 2) -> Fraction | None:
+    """As ``limit_of``, exact in the published unit: the daily limit of BaP is finer than a thousandth of it."""
+    for row in dated.by_name("air_limits", edition).where(item=item, averaging=averaging):
+        return exact(row, f"grade{grade}", published_unit(item))
     return None
 
 
@@ -189,9 +223,18 @@ def _look_up(edition: str, averaging: str, step: Ints) -> LookUp:
 
 
 def _column(row: dated.Row, step: int) -> list[int]:
-    """IAQI at 0, step, 2 step, … up to the last breakpoint, then the one above it (HJ 633-2026 4.2.6: rounded up)."""
-    at = [Fraction(number) * 1000 / step for number in row.numbers("at")]
+    """IAQI at 0, step, 2 step, … up to the last breakpoint, then the one above it (HJ 633-2026 4.2.6: rounded up).
+
+    Raises:
+        TableError: as many concentrations as indices are needed, both rising from 0.
+    """
+    at = [number * SCALE / step for number in exact_list(row, "at", published_unit(row.text("pollutant")))]
     index = [Fraction(number) for number in row.numbers("iaqi")]
+    if len(at) != len(index) or len(at) < 2:
+        raise dated.TableError([f"{row.where}: {len(at)} concentrations in at, {len(index)} indices in iaqi"])
+    for name, values in (("at", at), ("iaqi", index)):
+        if values[0] != 0 or any(low >= high for low, high in pairwise(values)):
+            raise dated.TableError([f"{row.where}: {name} does not rise from 0, each larger than the one before"])
     column, segment = [], 0
     for tick in range(int(at[-1]) + 1):
         while tick > at[segment + 1]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from standards import dated
 from standards.air.rules import HOURS, POLLUTANTS, Bools, Ints
+from standards.air.units import published_unit, thousandths
 from standards.air.verdict import Bytes
-from standards.fixed import MISSING
+from standards.fixed import MISSING, text_of
 
 REASONS: Final = ("ok", "missing", "negative", "unit", "hard_range", "detection_limit")
 """The codes of ``screen_hours``: Q01 missing; below 0; Q03 CO above 100 mg/m³ (µg sent as mg?); Q04 hard range;
@@ -64,13 +65,57 @@ def substitute_low(values: Ints) -> tuple[Ints, Bools]:
     return np.where(low, thresholds("substitute"), values), low
 
 
+_OTHER_UNITS: Final = {
+    "zero_hours": "h", "constant_hours": "h", "constant_invalid_hours": "h", "inversion_alarm_hours": "h",
+    "inversion_percent": "%", "nox_percent": "%", "jump_together": "%", "no_as_no2_ratio": "1", "jump_factor": "1",
+    "peer_z": "1", "peer_stations": "1", "periodic_days": "day", "periodic_window": "day", "alarm_after": "min",
+    "future_after": "min", "too_old_after": "day",
+}  # fmt: skip
+"""What the checks that are no concentrations are measured in; a table row in another unit is refused."""
+
+
 @cache
 def thresholds(check: str) -> Ints:
-    """int64[6] thousandths (or counts × 1000) of a check; the largest int64 where a pollutant has none."""
-    rows = {row.text("item"): row.fixed("value") for row in dated.load("air_checks")[0].where(check=check)}
+    """int64[6] thousandths (or counts × 1000) of a check; the largest int64 where a pollutant has none.
+
+    Raises:
+        LookupError: no such check.
+        TableError: a row in a unit that cannot be what the check compares.
+    """
+    rows = {row.text("item"): threshold(check, row.text("item")) for row in _checks().where(check=check)}
     if not rows:
         raise LookupError(f"air_checks has no check {check!r}")
     return np.array([rows.get(pollutant, np.iinfo(np.int64).max) for pollutant in POLLUTANTS], np.int64)
+
+
+def threshold(check: str, item: str) -> int:
+    """Thousandths (or counts × 1000) of one row of air_checks."""
+    unit = _OTHER_UNITS.get(check) or published_unit(item)
+    return thousandths(_checks().row(check=check, item=item), "value", unit)
+
+
+def _checks() -> dated.Edition:
+    return dated.load("air_checks")[0]
+
+
+_RULES: Final = {
+    "negative": ("Q06", "below 0; no substitute is put for it", ""),
+    "unit": ("Q03", "above {} (µg/m³ sent as mg/m³?)", "unit_above"),
+    "hard_range": ("Q04", "above {}", "hard_above"),
+    "detection_limit": ("Q04", "below -{}, minus the detection limit", "detection_limit"),
+}
+
+
+def rule_of(reason: str, pollutant: str) -> tuple[str, str]:
+    """Which rule took a value out, and its limit in words: ``("Q04", "above 1200 µg/m³")``.
+
+    Args:
+        reason: one of REASONS that ``screen_hours`` gives for a value.
+        pollutant: whose limit.
+    """
+    check, words, table = _RULES[reason]
+    limit = f"{text_of(threshold(table, pollutant))} {published_unit(pollutant)}" if table else ""
+    return check, words.format(limit)
 
 
 def check_shape(hours: Ints, ndim: int, registered: Bools | None) -> None:

@@ -47,7 +47,7 @@ def tally(
         dust: bool[D], confirmed dust days. Their PM never enters the index (CNEMC practice, §4.2).
         ratio_dust: whether the counts and the ratio keep dust (national practice) or deduct it.
         profiles: index profiles wanted.
-        switches: as the days were judged.
+        switches: as the days were judged; ``dust_days_count`` says whether deducted days count for the minima.
 
     Returns:
         A JSON-safe dict: ``good``, ``polluted``, ``invalid``, ``valid`` (days), ``ratio`` (percent, None without a
@@ -67,7 +67,8 @@ def tally(
     per_pollutant = counted.primary.sum(axis=0)
     names = categories(edition)
     ratio = good_ratio(good, valid, edition)
-    index = {name: _value(deducted, period, name, provisional=False) for name in profiles}
+    measured = days if switches.dust_days_count else deducted
+    index = {name: _value(deducted, period, name, measured) for name in profiles}
     return {
         "good": good,
         "polluted": int(counted.polluted.sum()),
@@ -77,13 +78,14 @@ def tally(
         "by_category": {name[1]: int(per_level[level]) for level, name in names.items()},
         "primary": {pollutant: int(n) for pollutant, n in zip(POLLUTANTS, per_pollutant, strict=True)},
         "index": index,
-        "provisional": {
-            name: _value(deducted, period, name, provisional=True) for name, value in index.items() if value is None
-        },
+        "provisional": {name: _value(deducted, period, name, None) for name, value in index.items() if value is None},
     }
 
 
-def _value(days: DayVerdicts, period: Period, name: str, *, provisional: bool) -> float | None:
-    """An index as a JSON number: at most three decimals, so the shortest text of the float is the exact decimal."""
-    found = period_index(days, period, name, provisional=provisional)
+def _value(days: DayVerdicts, period: Period, name: str, measured: DayVerdicts | None) -> float | None:
+    """An index as a JSON number: at most three decimals, so the shortest text of the float is the exact decimal.
+
+    ``measured``: the days that count for the minima; None for a provisional index, without the minima.
+    """
+    found = period_index(days, period, name, provisional=measured is None, measured=measured)
     return None if found is None or found.total is None else float(found.total)

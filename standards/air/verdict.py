@@ -14,7 +14,7 @@ from standards.fixed import MISSING, half_even
 Bytes = npt.NDArray[np.uint8]
 
 REASONS: Final = ("ok", "no_data", "incomplete")
-"""Why there is no AQI: nothing was valid, or a planned pollutant is missing and the others do not exceed 100 (5.3)."""
+"""Why there is no AQI: nothing was valid, or a needed pollutant is missing and the others do not exceed 100 (5.3)."""
 
 
 _CHUNK: Final = 1 << 14
@@ -40,7 +40,7 @@ class Published:
 
 
 def planned(plan_not_monitored: tuple[str, ...]) -> Bools:
-    """bool[6]: the pollutants of the monitoring plan; the others show ``/`` and do not block publication (5.3).
+    """bool[6]: the pollutants of the monitoring plan; the others show ``/`` (5.3). What blocks, ``required`` says.
 
     Raises:
         ValueError: an unknown name.
@@ -49,6 +49,18 @@ def planned(plan_not_monitored: tuple[str, ...]) -> Bools:
     if unknown:
         raise ValueError(f"not a pollutant: {', '.join(unknown)}; they are {', '.join(POLLUTANTS)}")
     return np.array([name not in plan_not_monitored for name in POLLUTANTS])
+
+
+def required(in_plan: Bools, rules: Rules) -> Bools:
+    """The pollutants without which a day or hour is not complete: bool of the shape of ``in_plan``.
+
+    Being outside the plan (``/``) and not blocking publication are two things: HJ 633-2026 5.3 rule 4 lets a pollutant
+    outside the plan not block only if in three consecutive years of record it never was the primary pollutant of a
+    lightly-polluted-or-worse day; else rule 3 applies to it (``Switches.unmonitored_clean``).
+    """
+    if rules.switches.incomplete == "all_six" or not rules.switches.unmonitored_clean:
+        return np.ones_like(in_plan)
+    return in_plan
 
 
 def steps_of(num: Ints, den: Ints | int, rules: Rules) -> Ints:
@@ -71,22 +83,24 @@ def enough_stations(n_valid: Ints, n_points: Ints, rules: Rules) -> Bools:
     return (n_valid > 0) & (n_valid * 100 >= share * n_points)
 
 
-def publish(iaqi: Shorts, measured: Bools, in_plan: Bools, rules: Rules) -> Published:
+def publish(iaqi: Shorts, measured: Bools, needed: Bools, rules: Rules) -> Published:
     """AQI, level and primary pollutants of n rows.
 
     Args:
         iaqi: int16[n, 6], -1 where there is none.
         measured: bool[n, 6], a valid concentration exists (it may be one the edition gives no index for).
-        in_plan: bool[6].
+        needed: bool[6] or bool[n, 6]: what must be measured for the row to be complete, see ``required``.
         rules: the edition.
     """
     highest = np.maximum.reduce([iaqi[..., at] for at in range(iaqi.shape[-1])])
     any_index = highest >= 0
     valid = any_index
-    if rules.switches.incomplete == "above_100":
-        there = measured | ~in_plan
+    if rules.switches.incomplete != "from_the_rest":
+        there = measured | ~needed
         complete = np.logical_and.reduce([there[..., at] for at in range(there.shape[-1])])
-        valid = any_index & (complete | (highest > rules.validity["publish_incomplete_above"]))
+        if rules.switches.incomplete == "above_100":
+            complete |= highest > rules.validity["publish_incomplete_above"]
+        valid = any_index & complete
     aqi = np.where(valid, highest, np.int16(-1))
     level = (np.searchsorted(rules.level_tops[:-1], aqi) + 1).astype(np.uint8) * valid
     primary = (iaqi == aqi[..., None]) & (aqi > rules.validity["primary_above"])[..., None]
@@ -115,12 +129,13 @@ def judge_means(
         raise ValueError(f"values have the shape {values.shape}; needed is [n, 6]")
     look_up = rules.daily if period == "daily" else rules.hourly
     in_plan = planned(plan_not_monitored)
+    needed = required(in_plan, rules)
     parts = []
     for start in range(0, max(len(values), 1), _CHUNK):
         part = values[start : start + _CHUNK]
         measured = (part != MISSING) & in_plan
         iaqi = look_up.index(steps_of(np.where(measured, part, 0), 1, rules), measured)
-        parts.append(publish(iaqi, measured, in_plan, rules))
+        parts.append(publish(iaqi, measured, needed, rules))
     if len(parts) == 1:
         return parts[0]
     return Published(*(np.concatenate([getattr(part, name) for part in parts]) for name in Published.__slots__))

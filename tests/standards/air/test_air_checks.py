@@ -137,3 +137,31 @@ def test_q13_periodic() -> None:
 
 def test_q14_minutes() -> None:
     assert checks.q14_minutes(np.array([60, 45, 44, 0])).tolist() == [False, False, True, True]
+
+
+def test_q11_never_flags_a_fall() -> None:
+    made = hours()
+    made[0, :20, PM25] = 900_000
+    assert not checks.q11_jump(made).any(), "no value falls by three times what it was"
+
+
+def test_q13_counts_within_its_window() -> None:
+    days = 80
+    made = hours(1, days * 24)
+    for day in (0, 20, 40, 60):
+        made[0, day * 24 + 2, NO2] = 200_000
+    assert not checks.q13_periodic(made).any(), "no 30 days hold three"
+    made[0, 45 * 24 + 2, NO2] = 200_000
+    assert np.argwhere(checks.q13_periodic(made)).tolist() == [[0, day * 24 + 2, NO2] for day in (20, 40, 45, 60)]
+    rng = np.random.default_rng(5)
+    marks = rng.random((2, days, 6)) < 0.1
+    wanted = [
+        [
+            [max(marks[s, max(0, a) : a + 30, p].sum() for a in range(d - 29, d + 1)) for p in range(6)]
+            for d in range(days)
+        ]
+        for s in range(2)
+    ]
+    inside = checks._most_in_window(marks, 30)
+    ends = [d for d in range(days) if 29 <= d < days - 29]
+    assert (inside[:, ends] == np.array(wanted)[:, ends]).all()

@@ -289,3 +289,33 @@ def test_comparison_with_limits_is_not_derived_from_the_index() -> None:
 def test_reference_and_code_name_the_same_things() -> None:
     assert air.POLLUTANTS == POLLUTANTS
     assert Decimal(text_of(CLEAN[2])) == Decimal("0.5")
+
+
+def test_a_pollutant_outside_the_plan_may_block() -> None:
+    hours = flat_hours(2, 3)
+    hours[:, 2, :, O3] = 175_000
+    for switches in (air.Switches(unmonitored_clean=False), air.Switches(incomplete="all_six")):
+        days = air.judge_days(hours, "2026", switches=switches, plan_not_monitored=("CO",))
+        above = switches.incomplete != "all_six"
+        assert days.valid.tolist() == [False, False, above]
+        assert not days.missing[:, 2].any(), "not planned is not missing"
+        said = air.judge_hours(hours[:, 2], "2026", switches=switches, plan_not_monitored=("CO",))
+        assert not said.valid.any(), "175 of an hour is IAQI 72"
+        assert air.judge_days(hours, "2026", switches=switches).valid.all()
+        dust = air.without_dust(days, np.array([True, False, False]), switches)
+        assert dust.valid.tolist() == [False, False, above], "deducting dust does not make up for CO"
+
+
+def test_deducted_dust_is_not_missing_when_all_six_are_needed() -> None:
+    six = air.Switches(incomplete="all_six")
+    days = air.judge_days(flat_hours(1, 1, (*CLEAN[:4], 900_000, 300_000)), "2026", switches=six)
+    assert air.without_dust(days, np.array([True]), six).aqi.tolist() == [40]
+
+
+def test_dust_over_a_change_of_edition_keeps_each_days_rules() -> None:
+    dates = [datetime.date(2026, 2, 27) + datetime.timedelta(days=at) for at in range(4)]
+    days = air.judge_days(flat_hours(2, 4, (*CLEAN[:4], 130_000, 17_000)), dates=dates)
+    other = air.without_dust(days, np.array([False, True, True, False]))
+    assert other.edition.tolist() == ["2012", "2012", "2026", "2026"]
+    assert other.date.tolist() == dates
+    assert other.aqi.tolist() == [90, 40, 40, 104]

@@ -166,3 +166,39 @@ def test_refuses_an_unknown_edition_or_period() -> None:
         one({}, "2020")
     with pytest.raises(ValueError, match="daily or hourly"):
         one({}, "2026", "weekly")
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_outside_the_plan_shows_a_stroke_but_only_a_clean_record_unblocks(clean: bool) -> None:
+    conc = {**vector("M4")["conc"], "CO": "/"}
+    switches = air.Switches(unmonitored_clean=clean)
+    (answer,) = air.rules_aqi([json.dumps({"conc": conc})], "2026", "daily", switches=switches)
+    assert answer["iaqi"]["CO"] == "/"
+    assert (answer["aqi"], answer["primary"]) == ((90, ["PM2.5"]) if clean else (None, []))
+    (above,) = air.rules_aqi([json.dumps({"conc": conc | {"O3": "175"}})], "2026", "daily", switches=switches)
+    assert (above["aqi"], above["primary"]) == (114, ["O3"]), "rule 2 comes first"
+
+
+def test_valid_only_with_all_six() -> None:
+    six = air.Switches(incomplete="all_six")
+    for conc, aqi in (
+        (vector("M2")["conc"], None),
+        (vector("D7")["conc"], 111),
+        ({**vector("D7")["conc"], "CO": "/"}, None),
+    ):
+        (answer,) = air.rules_aqi([json.dumps({"conc": conc})], "2026", "daily", switches=six)
+        assert answer["aqi"] == aqi
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"id":"x","conc":{"PM2.5":35,"PM2.5":300}}', 'line 1: the key "PM2.5" is there twice'),
+        ('{"id":"x","conc":{"PM2.5":35,"PM2\\u002e5":300}}', '"PM2.5" is there twice'),
+        ('{"id":"x","id":"y","conc":{}}', 'the key "id" is there twice'),
+    ],
+)
+def test_a_key_given_twice_is_refused(line: str, words: str) -> None:
+    answer = one(line)
+    assert set(answer) == {"id", "error"}
+    assert words in answer["error"]

@@ -287,3 +287,68 @@ def test_year_of_both_editions() -> None:
     mixed = air.tally_year(air.judge_days(hours, dates=dates))
     assert (mixed["good"], mixed["polluted"]) == (59, 306), "59 days under the edition of 2012"
     assert Decimal(str(mixed["ratio"])) == Decimal("16.2")
+
+
+def april(values: Any) -> air.DayVerdicts:
+    return year_of_days(values, "2027-04-01")
+
+
+def test_deducted_dust_days_were_measured() -> None:
+    """Five of the 30 days of April are dust: 25 values are left, but 30 were measured."""
+    values = steady(30)
+    values[9:14, [PM10, PM25]] = [2_000_000, 300_000]
+    days, dust = april(values), np.isin(np.arange(30), np.arange(9, 14))
+    assert air.tally(days, "month", dust=dust)["index"]["ci_2018"] == 3.35
+    strict = air.Switches(dust_days_count=False)
+    found = air.tally(days, "month", dust=dust, switches=strict)
+    assert (found["index"]["ci_2018"], found["provisional"]["ci_2018"]) == (None, 3.35)
+    deducted = air.without_dust(days, dust)
+    each = air.statistics(deducted, "month", measured=days)["PM2.5"]
+    assert (each.n_days, each.enough, each.mean, each.attains) == (25, True, Fraction("25.4"), True)
+    assert not air.statistics(deducted, "month")["PM2.5"].enough
+    year = year_of_days(steady(365))
+    assert air.tally_year(year, dust=np.isin(np.arange(365), np.arange(99, 104)))["index"]["ci_2026_u"] == 3.58
+    values[20:25, PM25] = air.MISSING  # these were not measured: 25 of 27
+    assert air.tally(april(values), "month", dust=dust)["index"]["ci_2018"] is None
+    every = air.statistics(air.without_dust(days, np.ones(30, bool)), "month", measured=days)["PM2.5"]
+    assert (every.enough, every.mean, every.attains) == (True, None, None), "nothing is left to compare"
+
+
+def test_two_readings_of_attainment() -> None:
+    peaks = steady(365, **{"PM2.5": 20_000})
+    peaks[:40, PM25] = 90_000
+    days = year_of_days(peaks)
+    public = air.Switches(attainment="publicised")
+    both, mean = air.statistics(days, "year"), air.statistics(days, "year", switches=public)
+    assert (both["PM2.5"].attains, mean["PM2.5"].attains) == (False, True)
+    assert (air.area_attains(both), air.area_attains(mean)) == (False, True)
+    ozone = year_of_days(steady(365, O3=170_000))
+    assert air.statistics(ozone, "year", switches=public)["O3"].attains is False, "ozone has only a percentile"
+    above = year_of_days(steady(365, **{"PM2.5": 31_000}))
+    assert air.statistics(above, "year", switches=public)["PM2.5"].attains is False
+    few = air.statistics(days.take(slice(0, 100)), "year")
+    assert air.area_attains(few) is None
+
+
+def test_enough_samples_of_tsp_lead_and_benzopyrene() -> None:
+    def five(months: range, n: int = 5) -> Any:
+        return np.array([f"2027-{month:02d}-{1 + 5 * at:02d}" for month in months for at in range(n)], "datetime64[D]")
+
+    year = five(range(1, 13))
+    assert air.enough_samples(year, "year", "2026")
+    assert not air.enough_samples(year[:-1], "year", "2026")
+    assert not air.enough_samples(np.append(year[:-1], year[0]), "year", "2026"), "the same day twice is one day"
+    assert not air.enough_samples(np.append(five(range(1, 12), 6), five(range(12, 13), 4)), "year", "2026")
+    assert air.enough_samples(five(range(4, 7)), "quarter", "2012")
+    assert not air.enough_samples(five(range(4, 6), 6), "quarter", "2026")
+    with pytest.raises(ValueError, match="more than one quarter"):
+        air.enough_samples(year, "quarter", "2026")
+    with pytest.raises(ValueError, match="not year or quarter"):
+        air.enough_samples(year, "month", "2026")  # type: ignore[arg-type]
+
+
+def test_limits_finer_than_a_thousandth_are_exact() -> None:
+    assert air.exact_limit("2026", "BaP", "day") == Fraction("0.0025")
+    assert air.attains(Fraction("0.00254"), "BaP", "day", "2026"), "rounds to 0.0025"
+    assert not air.attains(Fraction("0.00256"), "BaP", "day", "2026")
+    assert air.exceedance_multiple(Fraction("0.005"), "BaP", "day", "2026") == 1
