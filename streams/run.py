@@ -159,6 +159,10 @@ class _Run:
         self.stop.set()
 
     def _commands(self, bootstrap: str, epoch: str) -> dict[str, list[str]]:
+        # The gateway rebuilds no faster than every reader takes it; the view is one of them and must be there first.
+        if self.view is not None:
+            self.view.close()
+        self.view = View(bootstrap)
         kafka = ["--bootstrap", bootstrap]
         return {
             "worker": ["worker", *kafka, "--embedded"],
@@ -182,9 +186,6 @@ class _Run:
         }
 
     def _started(self) -> None:
-        if self.view is not None:
-            self.view.close()
-        self.view = View(self.supervisor.bootstrap)
         # A restart keeps the ports that were found first, so that loggers and players find them again.
         self.port = self.supervisor.gateway["port"]
         self.control_port = self.supervisor.gateway["control_port"]

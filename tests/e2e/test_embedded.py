@@ -269,3 +269,14 @@ def test_a_slow_reader_slows_the_writer_and_loses_nothing(part: str, tmp_path: P
     assert sum("good=true" in fields for fields in days) == system.assess(system.SAMPLE)["years"]["2015"]["good"]
     cells = [key for key in system.verdicts(folder) if key.startswith("air_hour,")]
     assert len(cells) == 17_568 * 6
+
+
+def test_a_long_journal_is_rebuilt(tmp_path: Path) -> None:
+    """More than the embedded broker would keep unread: the rebuild must not wait for a reader that is not there yet."""
+    folder = tmp_path / "data"
+    first = system.once(folder, system.SAMPLE)
+    points = system.verdicts(folder)
+    with system.up(folder) as running:
+        settle(running)
+    assert system.verdicts(folder) == points
+    assert first["accounting"]["stored"] == 17_568
