@@ -322,9 +322,16 @@ def test_bad_values_are_flagged_and_never_used(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_year_is_not_a_century_of_days(tmp_path: Path) -> None:
-    text = one_day() + "A,1026-05-01 01:00,6,20,0.5,80,35,17\n"
+    text = one_day() + "A,2196-05-01 01:00,6,20,0.5,80,35,17\n"
     with pytest.raises(AirFileError, match="is a year mistyped"):
         assess_air([write(tmp_path, text)])
+
+
+@pytest.mark.parametrize("year", ["1026", "0001", "9999"])
+def test_a_year_without_monitoring_is_a_rejected_line(year: str, tmp_path: Path) -> None:
+    result = assess_air([write(tmp_path, one_day() + f"A,{year}-05-01 01:00,6,20,0.5,80,35,17\n")])
+    assert list(result["years"]) == ["2026"] and result["rejected"] == 1
+    assert "no monitoring data are of that year" in result["rejected_lines"][0]["reason"]
 
 
 def test_dust_days_by_date(tmp_path: Path) -> None:
