@@ -23,6 +23,7 @@ import numpy as np
 from agents.air_slots import FACTOR_INDEX, FACTORS, SIX, HourSlot, Reading, StationDay, timeliness
 from schemas import blocks, times, topics
 from schemas import registry as registries
+from schemas.measurements import BY_DATE
 from schemas.messages import AirVerdict, AirYear, Cell, Dead, Revision, encode, key
 from schemas.registry import Area, Registry
 from standards import air as law
@@ -31,7 +32,7 @@ from streams.kernel import Output
 
 GRACE_S = 3600
 DUST = "keep"  # 优良天数 keeps dust by default (air.md §4.2); the other caliber comes with confirmed dust days
-YEAR_EDITION = "auto"  # each day under the edition of its date
+YEAR_EDITION = BY_DATE
 
 _REGISTRY_ROW = b"registry"
 _NOW_ROW = b"now"

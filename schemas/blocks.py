@@ -9,8 +9,6 @@ Format 1. Columns of one table have one length; indices point into ``sources`` a
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 VERSION = 1
@@ -149,8 +147,3 @@ def decimal_text(value: int, places: int) -> str:
     sign, digits = ("-", str(-value)) if value < 0 else ("", str(value))
     digits = digits.rjust(places + 1, "0")
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
-
-
-def to_builtins(message: Any) -> Any:
-    """Plain dicts and lists of a message, for printing."""
-    return msgspec.to_builtins(message)

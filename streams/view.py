@@ -19,7 +19,7 @@ VIEW_GROUP = "envstream-view"
 VIEWED = (topics.CELLS, topics.VERDICTS, topics.DEAD)
 READER = (VIEW_GROUP, VIEWED)
 
-_UNJUDGED = frozenset(("ok", "missing"))
+_NOT_FLAGGED = frozenset(("ok", "missing"))
 
 
 class Counts(msgspec.Struct):
@@ -82,7 +82,7 @@ class View:
         with self._lock:
             if topic == topics.CELLS:
                 cell = msgspec.json.decode(value, type=Cell)
-                self._cells[key] = (len(cell.packets), not _UNJUDGED.issuperset(cell.reasons))
+                self._cells[key] = (len(cell.packets), not _NOT_FLAGGED.issuperset(cell.reasons))
             elif topic == topics.DEAD:
                 dead = msgspec.json.decode(value, type=Dead)
                 self._dead[dead.id] = dead.reason
