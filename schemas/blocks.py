@@ -24,7 +24,12 @@ UNREADABLE = "?"
 MOST_DIGITS = 18
 """So that every value fits into 64 bits."""
 
-HOUR, MINUTE, REALTIME, DAY = "h", "m", "r", "d"
+HOUR, MINUTE, REALTIME, DAY, STATE = "h", "m", "r", "d", "s"
+"""Periods. A state is what devices report of themselves (HJ 212 CN 2021): running, calibrating, in maintenance."""
+
+PLAIN, BACKFILLED = "_", "R"
+"""In ``marks``: as measured; sent later by a logger that had lost its line (HJ 212-2025 RF=1). Backfilled data
+enter statistics and raise no alarm of now (emission.md §1.7)."""
 
 
 class Block(msgspec.Struct, tag_field="kind", tag="block", forbid_unknown_fields=False):
@@ -34,6 +39,13 @@ class Block(msgspec.Struct, tag_field="kind", tag="block", forbid_unknown_fields
     of periods in epoch seconds (HJ 212 names the start of a period; the gateway turns it), ``received``
     epoch milliseconds by the writer's clock. ``counts[i]`` readings of packet i stand next to each
     other in ``factor``, ``values``, ``places`` and ``flags``.
+
+    ``factors`` are names of ``schemas.hj212_codes``: ``SO2`` for the mean or the instant, ``SO2-Zs`` converted to
+    reference oxygen, ``SO2-Min``, ``SO2-Max``, ``SO2-Cou`` and so on; a code without a name stands as it was sent.
+    Beside each, ``codes`` has the code that was sent (``a21026``, in 2005 ``02``), and ``units`` the unit its values
+    stand in where that is not the published one and no move of the decimal point leads there (``m3/h`` of a flow in
+    ``m3/s``); "" otherwise. A name that came under two codes or units stands twice. ``marks`` has a letter per packet.
+    Writers before version 0.2 left these three out.
     """
 
     writer: str
@@ -50,6 +62,9 @@ class Block(msgspec.Struct, tag_field="kind", tag="block", forbid_unknown_fields
     values: list[int]
     places: str
     flags: str
+    codes: list[str] = msgspec.field(default_factory=list)
+    units: list[str] = msgspec.field(default_factory=list)
+    marks: str = ""
     v: int = VERSION
 
     def faults(self) -> str | None:
@@ -63,6 +78,10 @@ class Block(msgspec.Struct, tag_field="kind", tag="block", forbid_unknown_fields
             return "a packet names a source outside the block"
         if m and not (min(self.factor) >= 0 and max(self.factor) < len(self.factors)):
             return "a reading names a factor outside the block"
+        if (self.codes or self.units) and not (len(self.codes) == len(self.units) == len(self.factors)):
+            return "codes or units do not stand beside the factors"
+        if self.marks and len(self.marks) != n:
+            return "marks do not stand beside the packets"
         if n and min(self.counts) < 0:
             return "a packet has a negative count"
         return None

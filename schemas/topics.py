@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 PACKETS = "packets"
 READINGS_AIR = "readings-air"
+READINGS_WATER = "readings-water"
+READINGS_EMISSION = "readings-emission"
 CELLS = "cells"
 VERDICTS = "verdicts"
 REVISIONS = "revisions"
@@ -17,6 +19,10 @@ CONDITIONS = "conditions"
 REGISTRY = "registry"
 STATE_AIR = "state-air"
 DEAD = "dead"
+
+READINGS_OF = {"air": READINGS_AIR, "water": READINGS_WATER, "emission": READINGS_EMISSION}
+"""Topic of the readings of a kind of source (``schemas.registry``)."""
+READINGS = tuple(READINGS_OF.values())
 
 AIR_GROUP = "envstream-air"
 SINK_GROUP = "envstream-sink"
@@ -45,6 +51,8 @@ class Topic:
 TOPICS: tuple[Topic, ...] = (
     Topic(PACKETS, FOREVER),  # the legal evidence
     Topic(READINGS_AIR, 14 * _DAY_MS),
+    Topic(READINGS_WATER, 14 * _DAY_MS),
+    Topic(READINGS_EMISSION, 14 * _DAY_MS),
     Topic(CELLS, compacted=True),
     Topic(VERDICTS, compacted=True),
     Topic(REVISIONS, FOREVER),
