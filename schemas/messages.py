@@ -123,7 +123,11 @@ class Revision(msgspec.Struct):
 
 
 class Condition(msgspec.Struct):
-    """A condition began, continues or ended. ``id`` is derived from what it is about, never random."""
+    """A condition began, continues or ended. ``id`` is derived from what it is about, never random.
+
+    ``since`` and ``until`` are epoch seconds of event time; of the rule ``hour-missing`` they are the ends of the
+    first and the last hour that the source ``subject`` owes, and the gateway asks its logger for them.
+    """
 
     id: str
     state: str  # "began", "continues", "ended"
@@ -134,7 +138,11 @@ class Condition(msgspec.Struct):
     since: int
     now: int
     origin: str  # topic/partition/offset/index of what caused it
+    until: int = 0
     v: int = VERSION
+
+
+HOUR_MISSING = "hour-missing"
 
 
 class Dead(msgspec.Struct):

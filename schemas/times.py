@@ -8,6 +8,7 @@ plain integer arithmetic and no time-zone database is asked.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 
 BEIJING = dt.timezone(dt.timedelta(hours=8), "+08:00")
 OFFSET_S = 8 * 3600
@@ -71,8 +72,23 @@ def parse_stamp(digits: str) -> int:
     """
     if len(digits) not in (14, 17) or not (digits.isascii() and digits.isdigit()):
         raise ValueError(f"time {digits!r} is not YYYYMMDDhhmmss")
+    return _seconds_of(digits[:14])
+
+
+@functools.lru_cache(maxsize=4096)  # a district says the same minute a hundred times over
+def _seconds_of(digits: str) -> int:
     moment = dt.datetime(
         int(digits[:4]), int(digits[4:6]), int(digits[6:8]), int(digits[8:10]), int(digits[10:12]), int(digits[12:14]),
         tzinfo=BEIJING,
     )  # fmt: skip
     return int(moment.timestamp())
+
+
+def parse_text(written: str) -> int:
+    """Epoch seconds of ``2026-11-22T08:00`` (seconds optional, a blank for T), Beijing time unless it says another.
+
+    Raises:
+        ValueError: no such time.
+    """
+    moment = dt.datetime.fromisoformat(written)
+    return int((moment if moment.tzinfo is not None else moment.replace(tzinfo=BEIJING)).timestamp())

@@ -19,6 +19,8 @@ CONDITIONS = "conditions"
 REGISTRY = "registry"
 STATE_AIR = "state-air"
 DEAD = "dead"
+INGEST = "ingest"
+"""Readings as JSON (:mod:`schemas.ingest`), put there by others."""
 
 READINGS_OF = {"air": READINGS_AIR, "water": READINGS_WATER, "emission": READINGS_EMISSION}
 """Topic of the readings of a kind of source (``schemas.registry``)."""
@@ -26,6 +28,7 @@ READINGS = tuple(READINGS_OF.values())
 
 AIR_GROUP = "envstream-air"
 SINK_GROUP = "envstream-sink"
+INGEST_GROUP = "envstream-ingest"
 
 EMBEDDED_PARTITIONS = 4  # what librdkafka's own broker gives a topic on first use; it cannot be told otherwise
 
@@ -60,6 +63,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(REGISTRY, FOREVER),
     Topic(STATE_AIR, compacted=True),
     Topic(DEAD, 90 * _DAY_MS),
+    Topic(INGEST, 14 * _DAY_MS),
 )
 
 SUNK = (CELLS, VERDICTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,9 @@ valid_to = 2015-06-30
 
 
 def test_every_district_that_ships_is_good() -> None:
-    for path in (ROOT / "districts").glob("*.toml"):
+    found = [*(ROOT / "districts").glob("*.toml"), *(p.parent for p in (ROOT / "districts").glob("*/district.toml"))]
+    assert len(found) >= 2
+    for path in found:
         assert registry.load(path).stations
 
 
@@ -96,3 +99,19 @@ def test_what_is_no_registry_is_refused(text: str) -> None:
 def test_a_file_that_is_not_there_names_itself_and_the_cure(tmp_path: Path) -> None:
     with pytest.raises(registry.RegistryError, match=r"no\.toml: .*--district"):
         registry.load(tmp_path / "no.toml")
+
+
+def test_a_folder_is_its_district(tmp_path: Path) -> None:
+    (tmp_path / "district.toml").write_text("\ufeff" + GOOD, encoding="utf-8")  # as some editors write it
+    assert registry.load(tmp_path).digest == registry.parse(GOOD, "x").digest
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(registry.RegistryError, match=r"nothing/district\.toml: .*--district"):
+        registry.load(tmp_path / "nothing")
+
+
+def test_texts_of_the_first_version_still_say_the_same() -> None:
+    """What stands in logs: the digest of the text names it for ever."""
+    found = registry.parse(GOOD, "registry in the log")
+    assert found.digest == hashlib.sha256(GOOD.encode()).hexdigest()[:16]
+    assert found.receive.tls is None and found.outlets == () and found.tasks == ()
+    assert found.area("a").kind == "district" and found.stations[0].township == ""
