@@ -11,6 +11,7 @@ instead of 20 µs for a look-up per byte.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 
 
 def _step_table() -> list[int]:
@@ -25,6 +26,7 @@ def _step_table() -> list[int]:
 _STEP = _step_table()
 _REGISTER_OF_HIGH = {register >> 8: register for register in _STEP}
 _TEXT_OF_HIGH = [b"%04X" % _REGISTER_OF_HIGH[high] for high in range(256)]
+_HIGH_OF_TEXT = {text: high for high, text in enumerate(_TEXT_OF_HIGH)}
 
 
 def _powers() -> list[list[int]]:
@@ -36,7 +38,6 @@ def _powers() -> list[list[int]]:
 
 
 _POWERS = _powers()
-_START = [_POWERS[n][0xFF] for n in range(8)]
 # Column c of the folded data, counted from the end, has gone through c + 1 steps; 8 steps are none.
 _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P0 = (*_POWERS[1:], _POWERS[0])
 
@@ -47,13 +48,14 @@ def _folds(halvings: int) -> tuple[tuple[int, int], ...]:
     return tuple((64 << k, (1 << (64 << k)) - 1) for k in reversed(range(halvings)))
 
 
-def _high(data: bytes) -> int:
+def _high(data: bytes, before: int = 0xFF) -> int:
+    """High byte of the register after the data; ``before`` them it is that of the start unless given."""
     folded = int.from_bytes(data, "big")
     for shift, mask in _folds(((len(data) - 1) >> 3).bit_length()):
         folded = (folded >> shift) ^ (folded & mask)
     c7, c6, c5, c4, c3, c2, c1, c0 = folded.to_bytes(8, "big")
     return (
-        _START[len(data) & 7]
+        _POWERS[len(data) & 7][before]
         ^ _P1[c0] ^ _P2[c1] ^ _P3[c2] ^ _P4[c3] ^ _P5[c4] ^ _P6[c5] ^ _P7[c6] ^ _P0[c7]
     )  # fmt: skip
 
@@ -66,3 +68,36 @@ def crc_text(data: bytes) -> bytes:
 def crc(data: bytes) -> int:
     """The checksum as a number."""
     return _REGISTER_OF_HIGH[_high(data)] if data else 0xFFFF
+
+
+def crc_fits(data: bytes, field: bytes) -> bool:
+    """Whether four hex digits, upper or lower, are the checksum of the data.
+
+    Only 256 of 65536 values ever are one, so most wrong fields cost no sum.
+    """
+    high = _HIGH_OF_TEXT.get(field.upper())
+    if high is None or not data:
+        return not data and field.upper() == b"FFFF"
+    return _high(data) == high
+
+
+def modbus_text(data: bytes, register: int = 0xFFFF) -> bytes:
+    """The checksum of Modbus, which some devices send in its place; high byte first like the other.
+
+    ``register`` goes on from the sum of what came before.
+    """
+    for byte in data:
+        register = (register >> 8) ^ _STEP[(register ^ byte) & 0xFF]
+    return b"%04X" % register
+
+
+def text_of_chunks(chunks: Iterable[bytes], modbus: bool = False) -> bytes:
+    """The checksum of data that come piece by piece, in constant memory."""
+    high, text = 0xFF, b"FFFF"
+    for chunk in filter(None, chunks):
+        if modbus:
+            text = modbus_text(chunk, int(text, 16))
+        else:
+            high = _high(chunk, high)
+            text = _TEXT_OF_HIGH[high]
+    return text

@@ -6,16 +6,20 @@ sent, pieces that are no ``name=value`` are kept in ``unread``.
 
 from __future__ import annotations
 
+import functools
 import re
 
 import msgspec
 
-from streams.hj212.framing import Frame
+from streams.hj212.framing import Crc, Frame
 
-_HEADER_NAMES = {name.upper(): name for name in ("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "RF")}
+HEADER_NAMES = ("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "RF")
+_HEADER_NAMES = {name.upper(): name for name in HEADER_NAMES}
+_FLAGS = {f"{flag:0{width}}": flag for flag in range(256) for width in (1, 2, 3)}
 _CP = re.compile(r"[;,\s]*CP\s*=\s*\Z", re.IGNORECASE)
-_CODE_SINCE_2017 = re.compile(r"[a-z]\d{5}\Z")
-_NUMBER = re.compile(r"\d{1,3}\Z", re.ASCII)
+_CODE_SINCE_2017 = re.compile(r"[a-z]\d{5}\Z", re.ASCII)
+_CODE_OF_2005 = re.compile(r"(?:\d{2,3}|[BS]\d\d)\Z", re.ASCII)
+_NUMBER = re.compile(r"\d{1,4}\Z", re.ASCII)
 _EDITIONS = {0: "2005", 1: "2017", 2: "2025"}
 
 
@@ -34,8 +38,13 @@ class Packet(msgspec.Struct):
             hint: devices of 2021 were seen that say 2025.
         answer_wanted: Bit 0 of Flag.
         data_time: DataTime as sent (14 or 17 digits, or anything), None when absent.
+        pnum: How many packets this one is a part of, None when absent or no number.
+        pno: Which of them it is, from 1, None likewise.
+        rf: RF=1, data that are sent later than they were measured (2025).
+        crc: Which checksum fitted; it is answered with the same.
+        sealed: The content came enciphered.
         readings: Per factor its raw code and ``{suffix: text}``, in the order sent.
-        meta: Items without a factor: DataTime, BeginTime, SystemTime, …
+        meta: Items without a factor: DataTime, BeginTime, EndTime, SystemTime, QnRtn, ExeRtn, …
         header: Every header field as sent.
         unread: Pieces that are no ``name=value``.
     """
@@ -50,6 +59,11 @@ class Packet(msgspec.Struct):
     version: str
     answer_wanted: bool
     data_time: str | None
+    pnum: int | None
+    pno: int | None
+    rf: bool
+    crc: Crc
+    sealed: bool
     readings: list[tuple[str, dict[str, str]]]
     meta: dict[str, str]
     header: dict[str, str]
@@ -74,8 +88,7 @@ def parse(frame: Frame) -> Packet:
         if not header.get(name):
             raise PacketError(f"no {name} in the header")
     readings, meta = _content(segment[begin + 2 : end], unread)
-    digits = header.get("Flag", "")
-    flag = int(digits) if _NUMBER.match(digits) and int(digits) <= 255 else None
+    flag = _FLAGS.get(header.get("Flag", ""))
     return Packet(
         raw=frame.raw,
         qn=header.get("QN", ""),
@@ -87,6 +100,11 @@ def parse(frame: Frame) -> Packet:
         version=_version(flag, readings),
         answer_wanted=flag is not None and flag & 1 == 1,
         data_time=meta.get("DataTime"),
+        pnum=_number(header["PNUM"]) if "PNUM" in header else None,
+        pno=_number(header["PNO"]) if "PNO" in header else None,
+        rf=header.get("RF") == "1",
+        crc=frame.crc,
+        sealed=frame.sealed,
         readings=readings,
         meta=meta,
         header=header,
@@ -104,18 +122,27 @@ def _text(segment: bytes) -> str:
     return segment.decode("latin-1")
 
 
+def _number(digits: str) -> int | None:
+    return int(digits) if _NUMBER.match(digits) else None
+
+
 def _header(text: str, unread: list[str]) -> dict[str, str]:
     """Header fields. Seen: ``QN=..,ST=..``, ``PW=123456;,MN=``, ``Flag=5CP=``, ``FLAG=0``, blanks."""
     header: dict[str, str] = {}
     text = text[:-4] if text.endswith(";CP=") else _CP.sub("", text)
     for item in text.replace(",", ";").split(";"):
         name, equals, value = item.partition("=")
-        name = name.strip()
         if equals:
-            header[_HEADER_NAMES.get(name.upper(), name)] = value.strip()
-        elif name:
+            header[_header_name(name)] = value.strip()
+        elif name := name.strip():
             unread.append(name)
     return header
+
+
+@functools.lru_cache(maxsize=1024)
+def _header_name(name: str) -> str:
+    name = name.strip()
+    return _HEADER_NAMES.get(name.upper(), name)
 
 
 def _content(text: str, unread: list[str]) -> tuple[list[tuple[str, dict[str, str]]], dict[str, str]]:
@@ -127,26 +154,37 @@ def _content(text: str, unread: list[str]) -> tuple[list[tuple[str, dict[str, st
     readings: list[tuple[str, dict[str, str]]] = []
     open_readings: dict[str, dict[str, str]] = {}
     meta: dict[str, str] = {}
+    blanks = text.split(None, 1) != [text]  # hardly ever, and asking once is cheaper than stripping every value
     for item in text.replace(",", ";").split(";"):
         name, equals, value = item.partition("=")
-        name = name.strip()
+        if blanks:
+            value = value.strip()
         if not equals:
-            if name:
+            if name := name.strip():
                 unread.append(name)
             continue
-        code, dash, suffix = name.rpartition("-")
-        if not dash:
-            meta[name] = value.strip()
+        code, suffix = _code_and_suffix(name)
+        if code is None:
+            meta[suffix] = value
             continue
         values = open_readings.get(code)
         if values is None or suffix in values:
             values = open_readings[code] = {}
             readings.append((code, values))
-        values[suffix] = value.strip()
+        values[suffix] = value
     return readings, meta
+
+
+@functools.lru_cache(maxsize=20_000)
+def _code_and_suffix(name: str) -> tuple[str | None, str]:
+    """``("a21026", "Rtd")`` of ``a21026-Rtd``; None where there is no code."""
+    code, dash, suffix = name.strip().rpartition("-")
+    return (code, suffix) if dash else (None, suffix)
 
 
 def _version(flag: int | None, readings: list[tuple[str, dict[str, str]]]) -> str:
     if flag is not None:
         return _EDITIONS.get(flag >> 2, "2025")
-    return "2017" if any(_CODE_SINCE_2017.match(code) for code, _ in readings) else "2005"
+    # a logger of 2005 sends what came later, NMHC for one, by its new code among old ones
+    old, new = (any(style.match(code) for code, _ in readings) for style in (_CODE_OF_2005, _CODE_SINCE_2017))
+    return "2017" if new and not old else "2005"

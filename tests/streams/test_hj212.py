@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,82 +15,29 @@ from streams.hj212 import (
     Packet,
     PacketError,
     Rejected,
+    Sealed,
     answer_9014,
     build,
     crc,
     crc_text,
     frame,
     hour_packet,
+    modbus_text,
     parse,
 )
-
-ROOT = Path(__file__).parents[2]
-CORPUS = ROOT.parent / "shared" / "domain" / "hj212_packets.tsv"
-DOMAIN = ROOT.parent / "shared" / "domain" / "emission.md"
-
-needs_corpus = pytest.mark.skipif(not CORPUS.exists(), reason=f"{CORPUS} is absent: the corpus is not here")
-LINE_END = b"\r\n"
-GOOD = build(st="31", cn="2011", mn="M1", qn="20261122100000123", pw="123456", flag=5, content="a21026-Rtd=12.3")
-
-
-def corpus() -> list[tuple[str, str, str, bytes]]:
-    """Source, edition, verdict and bytes of each packet."""
-    if not CORPUS.exists():
-        return []
-    rows = (line.split("\t") for line in CORPUS.read_text(encoding="utf-8").splitlines())
-    return [(source, edition, verdict, packet.encode()) for source, edition, verdict, packet in rows]
-
-
-def row(number: int) -> bytes:
-    """Packet of that line of the corpus."""
-    return corpus()[number - 1][3]
-
-
-def textbook_crc(data: bytes) -> int:
-    """Annex A bit by bit."""
-    register = 0xFFFF
-    for byte in data:
-        register = (register >> 8) ^ byte
-        for _ in range(8):
-            odd = register & 1
-            register >>= 1
-            if odd:
-                register ^= 0xA001
-    return register
-
-
-def feed(data: bytes, size: int | None = None, *, flush: bool = True) -> list[Frame | Rejected]:
-    """What a framer makes of the data in chunks of that size."""
-    framer = Framer()
-    out: list[Frame | Rejected] = []
-    size = size or max(1, len(data))
-    for i in range(0, len(data), size):
-        out += framer.feed(data[i : i + size])
-        assert framer.handled + framer.buffered == min(len(data), i + size)
-    if flush:
-        out += framer.flush()
-        assert (framer.handled, framer.buffered) == (len(data), 0)
-    return out
-
-
-def only(data: bytes) -> Packet:
-    """The one packet in the data."""
-    (piece,) = feed(data)
-    assert isinstance(piece, Frame), piece
-    return parse(piece)
-
-
-def assert_adds_up(data: bytes, pieces: list[Frame | Rejected]) -> None:
-    """The pieces are the data, in order, but for line ends between them."""
-    at = 0
-    for piece in pieces:
-        assert piece.raw
-        while data[at : at + 1] in (b"\r", b"\n") and not data.startswith(piece.raw, at):
-            at += 1
-        assert data.startswith(piece.raw, at)
-        at += len(piece.raw)
-    assert not data[at:].strip(LINE_END)
-
+from streams.hj212.crc import crc_fits, text_of_chunks
+from tests.streams.hj212_pieces import (
+    DOMAIN,
+    GOOD,
+    LINE_END,
+    assert_adds_up,
+    corpus,
+    feed,
+    needs_corpus,
+    only,
+    textbook_crc,
+    textbook_modbus,
+)
 
 # --- checksum ------------------------------------------------------------------------------------
 
@@ -127,6 +73,33 @@ def test_crc_at_borders_of_the_fold(length: int) -> None:
     assert crc(data) == textbook_crc(data)
 
 
+@given(st.binary(max_size=1200))
+def test_modbus_is_the_textbook_one(data: bytes) -> None:
+    assert int(modbus_text(data), 16) == textbook_modbus(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [(b"", "FFFF"), (b"\x00", "40BF"), (b"A", "707F"), (b"##", "5959"), (b"&&", "0A9A"), (b"123456789", "4B37")],
+)
+def test_modbus_vectors(data: bytes, expected: str) -> None:
+    assert modbus_text(data).decode() == expected
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8))
+def test_checksum_of_chunks(chunks: list[bytes]) -> None:
+    data = b"".join(chunks)
+    assert int(text_of_chunks(chunks), 16) == textbook_crc(data)
+    assert int(text_of_chunks(chunks, modbus=True), 16) == textbook_modbus(data)
+
+
+@given(st.binary(max_size=40), st.binary(min_size=4, max_size=4))
+def test_a_field_fits_when_it_is_the_sum(data: bytes, other: bytes) -> None:
+    right = b"%04X" % textbook_crc(data)
+    for field in (right, right.lower(), other, b"%04X" % (textbook_crc(data) ^ 1), b"FFFF"):
+        assert crc_fits(data, field) == (field.upper() == right)
+
+
 # --- framing -------------------------------------------------------------------------------------
 
 
@@ -144,8 +117,8 @@ def test_corpus_verdicts(size: int | None) -> None:
             assert isinstance(parse(pieces[0]), Packet), number  # type: ignore[arg-type]
         elif "glued" in verdict:
             assert kinds == [Frame, Frame], number
-        else:  # invalid, or encrypted, which needs a key before its checksum can fit
-            assert kinds == [Rejected], number
+        else:
+            assert kinds == [Sealed if "sm4" in verdict else Rejected], number
             assert pieces[0].raw == packet, number
             assert pieces[0].reason, number  # type: ignore[union-attr]
 
