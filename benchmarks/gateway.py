@@ -3,32 +3,43 @@
 Run: ``python -m benchmarks.gateway``; ``--profile`` prints where the reading and packing goes instead.
 
 Over TCP nobody judges, so the pacing by the readers of the embedded broker is off; everything else is as in
-``envstream up``: a packet is answered when the journal is synced and the broker has acknowledged.
+``envstream up``: a packet is answered when the journal is synced and the broker has acknowledged. Latency at the rate
+of real districts, through all parts, is ``benchmarks.wire_latency``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import cProfile
 import json
 import os
-import pstats
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import DISTRICT, ROOT, SAMPLE, cpu_seconds, heading, line, median_seconds, peak_mib, percentile
+from benchmarks.report import (
+    DISTRICT,
+    ROOT,
+    SAMPLE,
+    cpu_seconds,
+    heading,
+    line,
+    median_seconds,
+    peak_mib,
+    percentile,
+    profile,
+)
+from benchmarks.wire import textbook
 from schemas import hj212_codes, times
 from schemas.registry import Registry, load, parse
 from streams import hj212
 from streams.air_csv import read_air_csv
 from streams.clock import LIVE, VIRTUAL, WriterClock
-from streams.gateway import Gateway, _Connection
+from streams.connection import Connection
+from streams.gateway import Gateway
 from streams.journal import Journal, Record
 from streams.voices import Voices
 from streams.writer import Writer
@@ -38,8 +49,6 @@ BATCHES = (1, 12, 100, 500)
 LOGGERS = (1, 12, 100)
 FLAT_OUT_S = 5.0
 WARM_UP_S = 1.0
-STEADY_S = 10.0
-STEADY_LOGGERS = 50
 NAMED = "BENCH{:019d}"
 
 
@@ -84,14 +93,12 @@ class _Transport(asyncio.Transport):
 async def _through(registry: Registry, packets: list[bytes], batch: int) -> None:
     clock = WriterClock(VIRTUAL, 1_451_606_400_000)
     gateway = Gateway(_Nowhere(), registry, clock)  # type: ignore[arg-type]
-    connection = _Connection(gateway)
+    connection = Connection(gateway)
     connection.connection_made(_Transport())
     for at in range(0, len(packets), batch):
         for packet in packets[at : at + batch]:
             connection.data_received(packet)
-        waiting = gateway._waiting[:]
-        gateway._waiting.clear()
-        await gateway._write(waiting)
+        await gateway.intake._write_all()
 
 
 def plain(packets: list[bytes]) -> int:
@@ -99,21 +106,9 @@ def plain(packets: list[bytes]) -> int:
     size = 0
     codes = {code: factor for factor, code in hj212_codes.AIR_CODES.items()}
     for packet in packets:
-        length = int(packet[2:6])
-        segment = packet[6 : 6 + length]
-        register = 0xFFFF
-        for byte in segment:
-            register = (register >> 8) ^ byte
-            for _ in range(8):
-                register = (register >> 1) ^ (0xA001 if register & 1 else 0)
-        assert b"%04X" % register == packet[6 + length : 10 + length]
-        head, _, content = segment.decode().partition("CP=&&")
-        fields = dict(item.split("=") for item in head.split(";") if item)
-        parts = content.removesuffix("&&").split(";")
-        start = parts[0].removeprefix("DataTime=")
-        for part in parts[1:]:
-            items = dict(item.split("=") for item in part.split(","))
-            code = part.partition("-")[0]
+        found = textbook(packet)
+        fields, start = found.pop("head"), found.pop("DataTime")["DataTime"]
+        for code, items in found.items():
             message = {
                 "mn": fields["MN"],
                 "qn": fields["QN"],
@@ -162,9 +157,9 @@ async def serve(bootstrap: str, folder: Path) -> None:
         writer._pacer.close()
         writer._pacer = None
     gateway = Gateway(writer, registry, WriterClock(LIVE))
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(gateway), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(gateway), "127.0.0.1", 0)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
-    await gateway.run()
+    await gateway.intake.run()
 
 
 class _Logger(asyncio.Protocol):
@@ -237,30 +232,6 @@ async def flat_out(port: int, count: int, pid: int) -> None:
     )
 
 
-async def steady(port: int, a_second: int) -> None:
-    """So many packets a second, evenly, from many loggers: how long until each is answered."""
-    loggers = await _loggers(port, STEADY_LOGGERS, again=False)
-    begun = time.perf_counter()
-    skipped = 0
-    for number in range(int(STEADY_S * a_second)):
-        await asyncio.sleep(max(0.0, begun + number / a_second - time.perf_counter()))
-        each = loggers[number % len(loggers)]
-        if each.sent > len(each.waits):
-            skipped += 1
-            continue
-        each.send()
-    await asyncio.sleep(0.5)
-    waits = [wait for each in loggers for wait in each.waits]
-    _close(loggers)
-    line(
-        f"{a_second} packets/s for {STEADY_S:.0f} s: packet to 9014",
-        f"p50 {percentile(waits, 50) * 1e3:.1f} ms",
-        f"p99 {percentile(waits, 99) * 1e3:.1f} ms",
-        f"longest {max(waits) * 1e3:.1f} ms",
-        f"{len(waits)} answered, {skipped} not sent in time",
-    )
-
-
 def _close(loggers: list[_Logger]) -> None:
     for each in loggers:
         if each.transport is not None:
@@ -293,7 +264,6 @@ def over_tcp() -> None:
             gateway = part("benchmarks.gateway", "serve", bootstrap, folder)
             port = told(gateway)["port"]
             disk(Path(folder))
-            asyncio.run(steady(port, 50))
             for count in LOGGERS:
                 asyncio.run(flat_out(port, count, gateway.pid))
             line("gateway", f"{peak_mib(gateway.pid):.0f} MiB peak")
@@ -312,13 +282,6 @@ def disk(folder: Path) -> None:
             os.fdatasync(file.fileno())
 
         line("the disk alone: 4 KiB written and synced", f"{median_seconds(sync, 101) * 1e3:.2f} ms (median)")
-
-
-def profile(work: Callable[[], object]) -> None:
-    """Print where the time goes."""
-    profiler = cProfile.Profile()
-    profiler.runcall(work)
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
 
 
 def main(words: list[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import cProfile
 import os
 import platform
+import pstats
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -55,6 +57,13 @@ def _seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
+
+
+def profile(work: Callable[[], object]) -> None:
+    """Print where the time goes."""
+    profiler = cProfile.Profile()
+    profiler.runcall(work)
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
