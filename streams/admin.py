@@ -73,6 +73,11 @@ def create_topics(bootstrap: str, partitions: int, replication: int, *, wait_s: 
         except KafkaException as error:  # made a moment ago by another: metadata came too late to know it
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise AdminError(f"Kafka at {bootstrap}: topic {name}: {error.args[0].str()}") from None
+        except TimeoutError:
+            raise AdminError(
+                f"Kafka at {bootstrap}: topic {name}: no reply in {wait_s:.0f} s: is it an Apache Kafka? the embedded"
+                " broker of `envstream up` needs no init"
+            ) from None
     changed = _align(admin, bootstrap, {t.name: t.config() for t in TOPICS if t.name not in created}, wait_s)
     told = []
     for topic in TOPICS:

@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
+
+log = logging.getLogger("envstream.clock")
 
 LIVE, VIRTUAL = "live", "virtual"
 
+JUMP_MS = 10 * 60_000
+"""A wall clock that leaps further than this is not believed before a person confirms it: "now" of a log never goes
+back, so one wrong hour would close days that are not over, for ever."""
+
 
 class ClockError(ValueError):
-    """A clock of the other kind than the log's."""
+    """A clock of the other kind than the log's, or one that cannot be set now."""
+
+
+def _since_boot_ms() -> int:
+    # CLOCK_BOOTTIME goes on while a machine sleeps; where there is none, a sleep of minutes is a jump.
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(clock) // 1_000_000
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class WriterClock:
     """Tells what ``received`` is. The log's kind is fixed by whoever comes first, for ever."""
 
-    def __init__(self, kind: str | None, now_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: str | None,
+        now_ms: int | None = None,
+        *,
+        wall_ms: Callable[[], int] = _wall_ms,
+        since_boot_ms: Callable[[], int] = _since_boot_ms,
+    ) -> None:
+        """Take up the clock of a log.
+
+        Args:
+            kind: of the log, None when it is new.
+            now_ms: where a virtual clock stood.
+            wall_ms: the wall clock, epoch ms.
+            since_boot_ms: a clock nobody sets, to tell a jump of the wall clock from time that passed.
+        """
         self.kind = kind
         self._virtual_ms = now_ms
+        self._wall, self._steady = wall_ms, since_boot_ms
+        self._seen = (wall_ms(), since_boot_ms())
 
     def now_ms(self) -> int:
         """Now, in epoch milliseconds; never goes back in a virtual log, and is 0 there until a player has set it.
@@ -25,12 +60,39 @@ class WriterClock:
         """
         if self.kind == VIRTUAL:
             return self._virtual_ms or 0
-        return time.time_ns() // 1_000_000
+        return self._wall()
+
+    @property
+    def jump_ms(self) -> int:
+        """How far the wall clock has leapt ahead of the time that passed since it was last believed."""
+        if self.kind == VIRTUAL:
+            return 0
+        wall, steady = self._wall(), self._steady()
+        jump = wall - self._seen[0] - (steady - self._seen[1])
+        if jump <= JUMP_MS:
+            self._seen = (wall, steady)
+        return jump
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing may be written, because the wall clock leapt and nobody confirmed it."""
+        return self.jump_ms > JUMP_MS
+
+    def confirm(self) -> int:
+        """Believe the wall clock as it is now; the jump that was confirmed, in ms."""
+        jump = self.jump_ms
+        self._seen = (self._wall(), self._steady())
+        return jump
 
     @property
     def virtual_ms(self) -> int | None:
         """Where the player has set the clock, if it has."""
         return self._virtual_ms if self.kind == VIRTUAL else None
+
+    def begin_live(self) -> None:
+        """A new log becomes live."""
+        if self.kind is None:
+            self.kind = LIVE
 
     def set(self, to_ms: int) -> int:
         """Set a virtual clock forward; what it is now.

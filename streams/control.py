@@ -1,4 +1,4 @@
-"""The loopback control connection: a replay sets the clock of the writer (design §5).
+"""The loopback control connection: a replay sets the clock of the writer (design §5), a person asks and commands.
 
 One JSON object a line each way, answered in order. Every operation may be repeated: a player that lost the
 connection says hello again and repeats its last one.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from schemas import topics
 from schemas.messages import Dead, encode
+from schemas.registry import parse
 from streams.clock import VIRTUAL, ClockError
 from streams.gateway import Gateway
 from streams.journal import Record
@@ -33,6 +35,16 @@ class Control:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self._one_at_a_time = asyncio.Lock()
+        self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "hello": self._hello,
+            "clock": self._clock,
+            "dead": self._dead,
+            "registry": self._registry,
+            "loggers": self._loggers,
+            "backfill": self._backfill,
+            "command": self._command,
+            "confirm": self._confirm,
+        }
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -52,7 +64,7 @@ class Control:
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             asked = msgspec.json.decode(line)
-            operation = {"hello": self._hello, "clock": self._clock, "dead": self._dead}[asked["op"]]
+            operation = self._operations[asked["op"]]
         except (msgspec.DecodeError, KeyError, TypeError) as error:
             return {"ok": False, "error": f"not an operation of the control connection: {error}"}
         async with self._one_at_a_time:
@@ -71,8 +83,33 @@ class Control:
 
     async def _clock(self, asked: dict[str, Any]) -> dict[str, Any]:
         await self.gateway.settled({int(port): int(count) for port, count in asked.get("sent", {}).items()})
-        now = await self.gateway.set_clock(int(asked["to"]))
+        now = await self.gateway.intake.set_clock(int(asked["to"]), tick=bool(asked.get("tick")))
         return {"ok": True, "now": now}
+
+    async def _registry(self, asked: dict[str, Any]) -> dict[str, Any]:
+        registry = parse(asked["text"], str(asked.get("place", "registry")))
+        self.gateway.secrets.check(registry)
+        changed = registry.digest != self.gateway.registry.digest
+        if changed:
+            await self.gateway.intake.apply(registry)
+        return {"ok": True, "digest": registry.digest, "changed": changed}
+
+    async def _loggers(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": True, "loggers": self.gateway.loggers()}
+
+    async def _backfill(self, asked: dict[str, Any]) -> dict[str, Any]:
+        pieces = self.gateway.want(asked["source"], asked["cn"], int(asked["begin_s"]), int(asked["end_s"]))
+        return {"ok": True, "requests": pieces}
+
+    async def _command(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.gateway.command(asked["source"], asked["cn"])
+        return {"ok": True}
+
+    async def _confirm(self, asked: dict[str, Any]) -> dict[str, Any]:
+        clock = self.gateway.clock
+        held = clock.held
+        jump_ms = clock.confirm() if held and asked.get("confirm") else clock.jump_ms
+        return {"ok": True, "log": clock.kind, "now": clock.now_ms(), "held": held, "jump_ms": jump_ms}
 
     async def _dead(self, asked: dict[str, Any]) -> dict[str, Any]:
         received = self.gateway.clock.now_ms()

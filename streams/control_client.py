@@ -44,7 +44,7 @@ class ControlClient:
         except ControlLost as error:
             raise ReplayError(
                 f"control port {error}: start the gateway with `envstream up`, give its control port with --control"
-                " HOST:PORT, or say --live to replay by the wall clock"
+                " HOST:PORT, or go by the wall clock (replay --live, simulate --speed 1)"
             ) from None
 
     async def clock(self, to_ms: int, sent: dict[int, int]) -> None:

@@ -1,151 +1,309 @@
-"""The HJ 212 gateway: takes what loggers say over TCP, appends it to the log, and only then answers.
+"""The HJ 212 gateway: takes what loggers say over TCP, has it appended to the log, and only then answers.
 
-One event loop, one writer. Packets that are at hand when the sockets hold nothing more become one block
-per partition; while that is being written the next ones gather, so a packet alone waits for nobody and
-many share one write (design §4). ``packets`` keeps every byte as evidence, ``readings-air`` what is judged,
-``dead`` what cannot be used and why.
+One event loop, one writer. A connection cuts bytes into packets, the gateway says what each one is (whose, allowed,
+data or dialogue), the intake writes it, and the answer goes out when Kafka has acknowledged it. What loggers are
+asked for (missing hours, a clock to be set) goes through :mod:`streams.requests`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import msgspec
 
 from schemas import blocks, times, topics
-from schemas.messages import Dead, Packets, encode
-from schemas.registry import Registry
+from schemas.hj212_codes import (
+    CN_ASK_TIME,
+    CN_DATA_ANSWER,
+    CN_HEARTBEAT,
+    CN_HOUR,
+    CN_NOTICE_ANSWER,
+    CN_REQUEST_ANSWER,
+    CN_RESULT,
+    CN_SET_TIME,
+    ST_AIR,
+    ST_FLUE_GAS,
+    ST_SURFACE_WATER,
+)
+from schemas.messages import HOUR_MISSING, Condition
+from schemas.registry import Registry, RegistryError
 from streams import hj212
 from streams.clock import LIVE, VIRTUAL, WriterClock
-from streams.journal import Record
-from streams.reading_rows import PacketUnusable, ReadingRows, Source, SourceIndex
+from streams.connection import Connection
+from streams.device_secrets import DeviceSecrets
+from streams.gateway_metrics import Metrics, verdict_class
+from streams.intake import DIALOGUE, KEPT, OK, Arrival, Intake
+from streams.reading_rows import PacketUnusable, is_data, read_packet
+from streams.requests import Request, Requests
+from streams.sessions import Session
+from streams.source_index import Origin
 from streams.writer import Writer
 
 log = logging.getLogger("envstream.gateway")
 
-MOST_IN_BLOCK = 500
-MOST_BYTES = 128 * 1024
-"""Raw bytes of a batch. A NUL takes six bytes as JSON, and Kafka refuses messages beyond 1 MB."""
-MOST_WAITING = 5_000
-"""Packets in memory; beyond this the gateway stops reading from its sockets until they are written."""
-
-DEAD_BYTES = 200
-"""Of a packet that stand in its dead letter, for people; ``packets`` has all of them. The embedded broker keeps 5 MB,
-and pacing leaves 3 000 letters unread."""
-SILENT_S = 30.0
-"""Idle time after which the rest of a packet is given up (emission.md §1.2)."""
-
 UNLISTED = "unlisted"
-OK = "ok"
+PASSWORD = "password"  # noqa: S105 - a verdict
+CHECK_S = 0.5
+
+_NOTICES = frozenset((CN_ASK_TIME, CN_HEARTBEAT, "1001"))
+"""Answered by 9013: a clock request, a heartbeat, and the registration of 2025."""
+_DIALOGUE = _NOTICES | {CN_REQUEST_ANSWER, CN_RESULT, CN_NOTICE_ANSWER, CN_DATA_ANSWER}
+_ST_OF_KIND = {"air": ST_AIR, "water": ST_SURFACE_WATER, "emission": ST_FLUE_GAS}
 
 
 @dataclass(slots=True)
-class _Arrived:
-    connection: _Connection
-    raw: bytes
-    packet: hj212.Packet | None
-    verdict: str
-    received: int
+class _Said(Arrival):
+    """A packet that arrived on a connection; ``joined`` are connections on which it came again meanwhile."""
 
-
-class _Connection(asyncio.Protocol):
-    """One logger's connection."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
-        self.framer = hj212.Framer()
-        self.transport: asyncio.Transport | None = None
-        self.peer = "?"
-        self.port = 0
-        self.bytes_in = 0
-        self.heard = 0.0
-        self.waiting = 0  # packets taken from this connection and not yet in the log
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        address = transport.get_extra_info("peername")
-        self.peer, self.port = f"{address[0]}:{address[1]}", address[1]
-        self.gateway.connections.add(self)
-        if self.gateway.paused:
-            transport.pause_reading()
-
-    def data_received(self, data: bytes) -> None:
-        self.bytes_in += len(data)
-        self.heard = asyncio.get_running_loop().time()
-        self.gateway.arrived(self, self.framer.feed(data))
-
-    def pause_writing(self) -> None:
-        """A logger that does not read its answers is not read either: memory stays bounded."""
-        if self.transport is not None:
-            self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self.transport is not None and not self.transport.is_closing() and not self.gateway.paused:
-            self.transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.gateway.arrived(self, self.framer.flush())
-        self.transport = None
-        if not self.waiting:
-            self.gateway.forget(self)
-
-    def answer(self, data: bytes) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(data)
+    connection: Connection | None = None
+    packet: hj212.Packet | None = None
+    answered: bool = False
+    at: float = 0.0
+    joined: list[Connection] = field(default_factory=list)
 
 
 class Gateway:
-    """Receives loggers. ``run`` serves until cancelled."""
+    """Receives loggers. The owner runs ``intake.run``, ``intake.tick`` and :meth:`watch`."""
 
-    def __init__(self, writer: Writer, registry: Registry, clock: WriterClock, *, first_packet: int = 0) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        registry: Registry,
+        clock: WriterClock,
+        *,
+        secrets: DeviceSecrets | None = None,
+        metrics: Metrics | None = None,
+        first_packet: int = 0,
+    ) -> None:
+        """Make a gateway without connections.
+
+        Args:
+            writer: of the log.
+            registry: whom to believe.
+            clock: of the log.
+            secrets: passwords and SM4 keys.
+            metrics: where it counts.
+            first_packet: number of its first packet, after those that stand in the log.
+        """
         self.writer = writer
-        self.registry = registry
         self.clock = clock
-        self.connections: set[_Connection] = set()
-        self._sources = SourceIndex(registry)
-        self._next_packet = first_packet
-        self._waiting: list[_Arrived] = []
-        self._something = asyncio.Event()
-        self._written = asyncio.Condition()
-        self.paused = False
-        self._partition_of_group = {g.id: topics.partition_of(g.id, writer.partitions) for g in registry.groups}
+        self.secrets = secrets or DeviceSecrets()
+        self.metrics = metrics or Metrics()
+        self.connections: set[Connection] = set()
+        self.sessions: dict[str, Session] = {}
+        self.intake = Intake(writer, registry, clock, first_packet=first_packet)
+        self.intake.on_full = lambda full: self._read_all(not full)
+        self.intake.on_written = self._written_all
+        self.intake.on_registry = lambda _: self._devices.clear()
+        self.requests = Requests(self._request, self._send)
+        self._devices: dict[str, hj212.Device | None] = {}
+        self._devices_of = -1  # day number
+        self._at: dict[str, Connection] = {}  # the last connection of each logger
+        self._addresses: Counter[str] = Counter()
+        self._gone: set[Connection] = set()  # closed, with something not yet written
+        self._pending: dict[bytes, _Said] = {}
+        self._last_qn_ms = 0
+        self._was_held = False
+        self._watched()
 
-    # ---- sockets
+    def _watched(self) -> None:
+        watch = self.metrics.watch
+        watch("envstream_connections", "Open connections", lambda: len(self.connections))
+        watch("envstream_sources", "Sources of the registry", lambda: len(self.registry.sources_at(self._today())))
+        watch("envstream_loggers_online", "Registered loggers that are connected", lambda: len(self._at))
+        watch(
+            "envstream_loggers_clock_off",
+            "Loggers whose clock is more than five minutes off",
+            lambda: sum(s.clock_off for s in self.sessions.values()),
+        )
+        watch(
+            "envstream_realtime_lost",
+            "Realtime values that never came, since start",
+            lambda: sum(s.lost_realtime for s in self.sessions.values()),
+        )
+        watch("envstream_waiting", "Packets not yet written", lambda: self.intake.waiting)
+        watch("envstream_reading_paused", "1 while sockets are not read", lambda: float(self.intake.full))
+        watch("envstream_requests_waiting", "Requests to loggers not ended", lambda: self.requests.waiting)
+        watch("envstream_clock_held", "1 while the wall clock is not believed", lambda: float(self.clock.held))
 
-    def arrived(self, connection: _Connection, pieces: list[Any]) -> None:
-        """Take framed pieces of a connection."""
-        if not pieces:
-            return
-        received = self.clock.now_ms()
-        for piece in pieces:
-            packet: hj212.Packet | None = None
-            verdict = OK
-            if isinstance(piece, hj212.Rejected):
-                verdict = piece.reason
-            else:
-                try:
-                    packet = hj212.parse(piece)
-                    self._first_words(packet, received)
-                except hj212.PacketError as error:
-                    verdict = str(error)
-            self._waiting.append(_Arrived(connection, piece.raw, packet, verdict, received))
-            connection.waiting += 1
-        self._something.set()
-        if len(self._waiting) > MOST_WAITING and not self.paused:
-            self._set_reading(False)
+    @property
+    def registry(self) -> Registry:
+        """The registry in force."""
+        return self.intake.registry
 
-    def _set_reading(self, reading: bool) -> None:
-        self.paused = not reading
+    # ---- connections
+
+    def device(self, mn: str) -> hj212.Device | None:
+        """How the packets of a logger are checked and opened, by the registry of today."""
+        day = times.day_of(self.clock.now_ms() // 1000)
+        if day != self._devices_of or len(self._devices) > 100_000:  # another day, or somebody invents numbers
+            self._devices.clear()
+            self._devices_of = day
+        if mn not in self._devices:
+            logger = self.registry.logger(mn, self._today())
+            self._devices[mn] = hj212.Device(
+                crc_mode=cast(hj212.CrcMode, logger.crc_mode), sm4_key=self.secrets.sm4_key(mn)
+            )
+        return self._devices[mn]
+
+    def _today(self) -> dt.date:
+        return times.civil(self.clock.now_ms() // 1000).date()
+
+    def admit(self, connection: Connection) -> str | None:
+        """Take a new connection, or the reason why not."""
+        receive = self.registry.receive
+        if len(self.connections) >= receive.most_connections:
+            return "all"
+        if self._addresses[connection.host] >= receive.most_per_address:
+            return "address"
+        self.connections.add(connection)
+        self._addresses[connection.host] += 1
+        self.metrics.accepted.inc()
+        if self.intake.full or self.clock_held():
+            # not at once: asyncio begins to read after connection_made, whatever was said in it
+            asyncio.get_running_loop().call_soon(connection.read, False)
+        return None
+
+    def lost(self, connection: Connection) -> None:
+        """A connection ended."""
+        if connection not in self.connections:
+            return  # it was not admitted
+        if connection not in self._gone:
+            self._gone.add(connection)
+            self._addresses[connection.host] -= 1
+            if not self._addresses[connection.host]:
+                del self._addresses[connection.host]
+        for mn in connection.mns:
+            if self._at.get(mn) is connection:
+                del self._at[mn]
+                self.sessions[mn].peer = ""
+                self.requests.lost(mn)
+        self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        if connection.transport is None and not connection.unfinished:
+            self.connections.discard(connection)
+            self._gone.discard(connection)
+
+    def _read_all(self, reading: bool) -> None:
+        reading = reading and not self.intake.full and not self._was_held
         for connection in self.connections:
-            if connection.transport is not None and not connection.transport.is_closing():
-                (connection.transport.resume_reading if reading else connection.transport.pause_reading)()
+            connection.read(reading)
 
-    def forget(self, connection: _Connection) -> None:
-        """A closed connection with nothing left to write."""
-        self.connections.discard(connection)
+    # ---- packets
+
+    def arrived(self, connection: Connection, pieces: list[hj212.Piece]) -> None:
+        """Take framed pieces of a connection."""
+        received = self.clock.now_ms()
+        now = asyncio.get_running_loop().time()
+        taken: list[Arrival] = []
+        for piece in pieces:
+            if isinstance(piece, hj212.Frame):
+                said = self._packet(connection, piece, received, now)
+                if said is None:
+                    continue
+            else:
+                mn = piece.mn if isinstance(piece, hj212.Sealed) else ""
+                said = _Said(
+                    piece.raw, connection.peer, mn, received, piece.reason, None, self._group(mn), self._written,
+                    connection=connection, at=now,
+                )  # fmt: skip
+            taken.append(said)
+            connection.waiting += 1
+        self.intake.take(taken)
+
+    def _packet(self, connection: Connection, frame: hj212.Frame, received: int, now: float) -> _Said | None:
+        """What a packet is; None for a resend of one that is being written."""
+        pending = self._pending.get(frame.raw)
+        if pending is not None:
+            self.metrics.joined.inc()
+            pending.joined.append(connection)
+            connection.waiting += 1
+            return None
+        said = _Said(
+            frame.raw, connection.peer, "", received, OK, None, "", self._written, connection=connection, at=now
+        )
+        try:
+            packet = said.packet = hj212.parse(frame)
+        except hj212.PacketError as error:
+            said.verdict = str(error)
+            return said
+        said.mn = packet.mn
+        origin = self.intake.index.of(packet, received)
+        if origin is None:
+            said.verdict = UNLISTED
+            said.cure = f"MN {packet.mn} is in no registry: add its station, or look at the logger"
+            return said
+        said.group = origin.source.group
+        if origin.logger.password and not self.secrets.password_fits(packet.mn, packet.pw):
+            said.verdict, said.cure = PASSWORD, f"PW of MN {packet.mn} is not the one given for it"
+            return said
+        self.intake.begin_live()
+        self._hear(connection, packet, origin, received, now)
+        if is_data(packet):
+            try:
+                said.reading = read_packet(packet, origin)
+            except PacketUnusable as error:
+                said.verdict = str(error)
+        else:
+            said.verdict = DIALOGUE if packet.cn in _DIALOGUE else KEPT
+        # An unusable one is answered too: it is kept, and resending cures nothing.
+        said.answered = packet.answer_wanted and (packet.cn in _NOTICES or packet.cn[:1] in "23")
+        if said.answered:
+            self._pending[frame.raw] = said
+        return said
+
+    def _group(self, mn: str) -> str:
+        origin = self.intake.index.at(mn, self._today()) if mn else None
+        return origin.source.group if origin is not None else ""
+
+    def _hear(self, connection: Connection, packet: hj212.Packet, origin: Origin, received: int, now: float) -> None:
+        mn = packet.mn
+        session = self.sessions.get(mn)
+        if session is None:
+            session = self.sessions[mn] = Session(mn)
+        if self._at.get(mn) is not connection:
+            self._at[mn] = connection
+            connection.mns.add(mn)
+            session.peer, session.since_ms = connection.peer, received
+            session.pw, session.st = packet.header.get("PW"), ""
+        if is_data(packet):
+            session.st = packet.st
+        session.crc = packet.crc
+        session.hear(packet, origin, received)
+        self.requests.heard(packet, now)
+        if packet.cn == CN_ASK_TIME and CN_SET_TIME in origin.logger.commands:
+            self.requests.command(mn, CN_SET_TIME, {})
+
+    def _written(self, arrival: Arrival) -> None:
+        """The log has it: answer, once, where it was said last."""
+        assert isinstance(arrival, _Said)
+        assert arrival.connection is not None
+        came_on = [arrival.connection, *arrival.joined]
+        if arrival.answered:
+            assert arrival.packet is not None
+            self._pending.pop(arrival.raw, None)
+            notice = arrival.packet.cn in _NOTICES
+            answer = hj212.answer_9013(arrival.packet) if notice else hj212.answer_9014(arrival.packet)
+            if any(connection.send(answer) for connection in reversed(came_on)):
+                self.metrics.answers.labels(CN_NOTICE_ANSWER if notice else CN_DATA_ANSWER).inc()
+        for connection in came_on:
+            connection.waiting -= 1
+            self._forget(connection)
+
+    def _written_all(self, batch: list[Arrival]) -> None:
+        now = asyncio.get_running_loop().time()
+        for verdict, count in Counter(verdict_class(a.verdict) for a in batch).items():
+            self.metrics.packets.labels(verdict).inc(count)
+        self.metrics.bytes.inc(sum(len(a.raw) for a in batch))
+        for arrival in batch:
+            if isinstance(arrival, _Said):
+                self.metrics.latency.observe(now - arrival.at)
 
     async def settled(self, sent: dict[int, int]) -> None:
         """Return when all bytes that were sent on these connections (by the peer's port) are in the log."""
@@ -160,158 +318,145 @@ class Gateway:
 
         while not done():
             try:
-                async with self._written:
-                    await asyncio.wait_for(self._written.wait(), 0.05)
+                async with self.intake.written:
+                    await asyncio.wait_for(self.intake.written.wait(), 0.05)
             except TimeoutError:
                 continue  # bytes may have come that made no packet
 
+    # ---- requests
+
+    def want(self, source: str, cn: str, begin_s: int, end_s: int) -> int:
+        """Ask the logger of a source for hours or minutes; how many requests that makes.
+
+        Raises:
+            ValueError: no such source on that date, or a virtual log.
+        """
+        if self.clock.kind == VIRTUAL:
+            raise ValueError("this log is virtual: a replay brings its own backfill")
+        mn = self._mn_of(source, times.civil(begin_s).date())
+        return self.requests.want(mn, cn, begin_s, end_s)
+
+    def command(self, source: str, cn: str) -> None:
+        """Send a remote command to the logger of a source.
+
+        Raises:
+            ValueError: the registry does not enable it for that logger, or there is no such source.
+        """
+        mn = self._mn_of(source, self._today())
+        allowed = self.registry.logger(mn, self._today()).commands
+        if cn not in allowed:
+            raise ValueError(
+                f"CN {cn} is not enabled for logger {mn} of {source}: write commands = [{cn}] in its [[logger]]"
+            )
+        if cn != CN_SET_TIME:
+            raise ValueError(f"CN {cn}: this version sends 1012 (set clock) alone")
+        self.requests.command(mn, cn, {})
+
+    def follow(self, topic: str, value: bytes) -> None:
+        """What others wrote into the log: hours owed, and a registry put there by another gateway."""
+        try:
+            if topic == topics.REGISTRY:
+                if value[:1] == b"{":  # else the log's clock
+                    self.intake.adopt(blocks.decode(value))
+                return
+            condition = msgspec.json.decode(value, type=Condition)
+        except (msgspec.DecodeError, blocks.BlockError, RegistryError) as error:
+            log.debug("%s: not for us: %s", topic, error)
+            return
+        if condition.rule == HOUR_MISSING:
+            self._owed(condition)
+
+    def _owed(self, condition: Condition) -> None:
+        """A source owes hours, or no longer does: its logger is asked for them when it is connected."""
+        first, last = condition.since - times.HOUR_S, condition.until - times.HOUR_S  # ends of hours to their starts
+        if self.clock.kind == VIRTUAL or last < first:
+            return
+        try:
+            mn = self._mn_of(condition.subject, times.civil(first).date())
+        except ValueError:
+            return  # it left the registry meanwhile
+        if condition.state == "ended":
+            self.requests.unwant(mn, CN_HOUR, first, last)
+        else:
+            self.requests.want(mn, CN_HOUR, first, last)
+
+    def _mn_of(self, source: str, date: dt.date) -> str:
+        for found in self.registry.sources_at(date):
+            if source in (found.id, found.mn):
+                return found.mn
+        raise ValueError(f"{source} is no source of the registry on {date}: give its id or its MN")
+
+    def _origin(self, mn: str) -> Origin | None:
+        return self.intake.index.at(mn, self._today())
+
+    def _request(self, request: Request) -> bytes | None:
+        origin = self._origin(request.mn)
+        session = self.sessions.get(request.mn)
+        if origin is None or session is None:
+            return None
+        qn_ms = self._last_qn_ms = max(self.clock.now_ms(), self._last_qn_ms + 1)
+        request.qn = f"{times.stamp(qn_ms // 1000)}{qn_ms % 1000:03d}"
+        st, pw = session.st or _ST_OF_KIND[origin.source.kind], session.pw or ""
+        key = self.secrets.sm4_key(request.mn) if origin.logger.sm4 else None
+        if request.cn == CN_SET_TIME:
+            return hj212.set_clock(
+                st=st, mn=request.mn, qn=request.qn, pw=pw, system_s=qn_ms // 1000, edition=session.edition,
+                crc=session.crc,
+            )  # fmt: skip
+        assert request.begin_s is not None
+        assert request.end_s is not None
+        return hj212.request(
+            st=st, cn=request.cn, mn=request.mn, qn=request.qn, pw=pw, begin_s=request.begin_s, end_s=request.end_s,
+            edition=session.edition, crc=session.crc, sm4_key=key,
+        )  # fmt: skip
+
+    def _send(self, mn: str, data: bytes) -> bool:
+        connection = self._at.get(mn)
+        return connection is not None and connection.send(data)
+
     # ---- time
 
-    async def set_clock(self, to_ms: int) -> int:
-        """Set the clock of a virtual log, and tell every partition."""
-        now = self.clock.set(to_ms)
-        if self.writer.journal is not None and self.writer.journal.clock is None:
-            self.writer.journal.begin(VIRTUAL)
-        await self.writer.append(self._ticks(now), wait=False)
-        return now
+    def clock_held(self) -> bool:
+        """Whether the wall clock leapt and nobody confirmed it yet: nothing is read, answered or written."""
+        if self.clock.held and not self._was_held:
+            self._was_held = True
+            self._read_all(False)
+            log.error(
+                "the wall clock leapt %.0f minutes ahead: nothing is taken until it is set back, or confirmed with"
+                " `envstream clock --confirm`",
+                self.clock.jump_ms / 60_000,
+            )
+        return self._was_held
 
-    async def flush_silent(self) -> None:
-        """What a silent connection left unfinished will not be finished: half a packet, or one behind a wrong LEN."""
+    def _release(self) -> None:
+        self._was_held = False
+        log.warning("the wall clock is believed: taking packets again")
+        for connection in list(self.connections):
+            connection.release()
+        self._read_all(True)
+
+    async def watch(self) -> None:
+        """Look at what time does to connections, parts and requests, for ever."""
+        loop = asyncio.get_running_loop()
+        outcomes: Counter[str] = Counter()
         while True:
-            await asyncio.sleep(SILENT_S / 4)
-            now = asyncio.get_running_loop().time()
+            await asyncio.sleep(CHECK_S)
+            held = self.clock_held()
+            if held and not self.clock.held:
+                self._release()
+            now = loop.time()
+            idle_s = float(self.registry.receive.idle_s) if self.clock.kind == LIVE else None
             for connection in list(self.connections):
-                if connection.framer.buffered and now - connection.heard > SILENT_S:
-                    self.arrived(connection, connection.framer.flush())
+                connection.check(now, idle_s)
+            for session in self.sessions.values():
+                if late := session.overdue(self.clock.now_ms()):
+                    self.metrics.split_incomplete.inc(late)
+            if not held:
+                self.requests.check(now, self._origin)
+            for outcome, count in self.requests.outcomes.items():
+                self.metrics.requests.labels(outcome if len(outcome) < 24 else "other").inc(count - outcomes[outcome])
+            outcomes = self.requests.outcomes.copy()
 
-    async def tick(self) -> None:
-        """Once a second in a live log: time passes also when nobody speaks."""
-        seconds = 0
-        while True:
-            await asyncio.sleep(1.0)
-            if self.clock.kind == LIVE:
-                # In the journal once a minute is enough: packets carry their own time, and no result depends on
-                # how far apart ticks are. Every second it would be 24 MB a day.
-                await self.writer.append(self._ticks(self.clock.now_ms()), wait=False, keep=seconds % 60 == 0)
-                seconds += 1
-
-    def _ticks(self, now_ms: int) -> list[Record]:
-        message = blocks.encode(blocks.Tick(self.writer.name, now_ms))
-        return [Record(topics.READINGS_AIR, p, None, message) for p in range(self.writer.partitions)]
-
-    def _first_words(self, packet: hj212.Packet, received: int) -> None:
-        """A registered logger that comes before any player makes a new log live; a port scan does not."""
-        if self.clock.kind is None and self._source_of(packet, received) is not None:
-            self.clock.kind = LIVE
-            if self.writer.journal is not None and self.writer.journal.clock is None:
-                self.writer.journal.begin(LIVE)
-
-    # ---- the log
-
-    async def run(self) -> None:
-        """Write what arrives, for ever."""
-        while True:
-            await self._something.wait()
-            self._something.clear()
-            await asyncio.sleep(0)  # let every socket that is ready now be read first
-            while self._waiting:
-                await self._write(self._take_batch())
-            if self.paused:
-                self._set_reading(True)
-
-    def _take_batch(self) -> list[_Arrived]:
-        size = count = 0
-        for arrived in self._waiting[:MOST_IN_BLOCK]:
-            size += len(arrived.raw)
-            if size > MOST_BYTES and count:
-                break
-            count += 1
-        batch = self._waiting[:count]
-        del self._waiting[:count]
-        return batch
-
-    async def _write(self, batch: list[_Arrived]) -> None:
-        records, answered = self._pack(batch)
-        await self.writer.append(records)
-        # Only now: Kafka has acknowledged what these answers stand for.
-        for arrived in answered:
-            assert arrived.packet is not None
-            arrived.connection.answer(hj212.answer_9014(arrived.packet))
-        for arrived in batch:
-            arrived.connection.waiting -= 1
-            if arrived.connection.transport is None and not arrived.connection.waiting:
-                self.forget(arrived.connection)
-        async with self._written:
-            self._written.notify_all()
-
-    def _pack(self, batch: list[_Arrived]) -> tuple[list[Record], list[_Arrived]]:
-        """The records of a batch, and the packets to answer when they are written."""
-        answered: list[_Arrived] = []
-        dead: list[Record] = []
-        rows: dict[int, ReadingRows] = defaultdict(lambda: ReadingRows(self.writer.name))
-        evidence: dict[int, list[tuple[int, _Arrived, str]]] = defaultdict(list)
-        for arrived in batch:
-            number, partition, verdict = self._next_packet, 0, arrived.verdict
-            self._next_packet += 1
-            if arrived.packet is not None:
-                source = self._source_of(arrived.packet, arrived.received)
-                if source is None:
-                    verdict = UNLISTED
-                else:
-                    partition = self._partition_of_group[source.group]
-                    if arrived.packet.answer_wanted:  # an unusable one too: it is kept, resending cures nothing
-                        answered.append(arrived)
-                    try:
-                        rows[partition].add(number, source, arrived.packet, arrived.received)
-                    except PacketUnusable as error:
-                        verdict = str(error)
-            if verdict != OK:
-                dead.append(self._dead(number, arrived, verdict))
-            evidence[partition].append((number, arrived, verdict))
-        records = [self._evidence(partition, run) for partition, found in evidence.items() for run in _runs(found)]
-        for partition, found in rows.items():
-            records += [Record(topics.READINGS_AIR, partition, None, blocks.encode(block)) for block in found.blocks()]
-        return records + dead, answered
-
-    def _source_of(self, packet: hj212.Packet, received: int) -> Source | None:
-        return self._sources.of(packet, times.civil(received // 1000).date())
-
-    def _evidence(self, partition: int, run: list[tuple[int, _Arrived, str]]) -> Record:
-        message = Packets(
-            writer=self.writer.name,
-            first=run[0][0],
-            received=[a.received for _, a, _ in run],
-            peer=[a.connection.peer for _, a, _ in run],
-            mn=[a.packet.mn if a.packet is not None else "" for _, a, _ in run],
-            verdict=[verdict for _, _, verdict in run],
-            raw=[a.raw.decode("latin-1") for _, a, _ in run],
-        )
-        return Record(topics.PACKETS, partition, None, encode(message))
-
-    def _dead(self, number: int, arrived: _Arrived, reason: str) -> Record:
-        name = f"{self.writer.name}:{number}"
-        mn = arrived.packet.mn if arrived.packet is not None else ""
-        text = (
-            reason
-            if reason != UNLISTED
-            else f"unlisted: MN {mn} is in no registry: add its station, or look at the logger"
-        )
-        dead = Dead(
-            id=name,
-            place=f"gateway {arrived.connection.peer}",
-            reason=text,
-            text=arrived.raw[:DEAD_BYTES].decode("latin-1"),
-            received=arrived.received,
-        )
-        return Record(topics.DEAD, 0, name.encode(), encode(dead))
-
-
-def _runs(found: list[tuple[int, _Arrived, str]]) -> list[list[tuple[int, _Arrived, str]]]:
-    """Split where the numbers have a hole: a message names only its first packet."""
-    runs: list[list[tuple[int, _Arrived, str]]] = []
-    for item in found:
-        if runs and runs[-1][-1][0] + 1 == item[0]:
-            runs[-1].append(item)
-        else:
-            runs.append([item])
-    return runs
+    def loggers(self) -> list[dict[str, Any]]:
+        """Every logger that spoke, for people."""
+        return [{**s.as_dict(), **self.requests.as_dict(mn)} for mn, s in sorted(self.sessions.items())]

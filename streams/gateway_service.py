@@ -7,8 +7,10 @@ import contextlib
 import logging
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,16 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas import blocks, topics
 from schemas.registry import Registry
-from streams.clock import VIRTUAL, WriterClock
+from streams.clock import JUMP_MS, LIVE, VIRTUAL, WriterClock
+from streams.connection import Connection
 from streams.control import Control
-from streams.gateway import Gateway, _Connection
+from streams.device_secrets import DeviceSecrets, SecretsError
+from streams.gateway import Gateway
+from streams.gateway_metrics import Metrics
+from streams.ingest import Ingest
+from streams.ingest_ways import Ways, WaysError, WaysPlan
 from streams.journal import Journal, JournalError, Record
+from streams.log_follower import BACK_MS, LogFollower
 from streams.ports import PortBusy, listen_on
 from streams.writer import Recovered, Writer, WriterError
 
@@ -35,54 +43,88 @@ class GatewayError(RuntimeError):
     """The gateway cannot start or go on; the text is one line with the cure."""
 
 
-async def serve(
-    *,
-    bootstrap: str,
-    registry: Registry,
-    host: str,
-    port: int,
-    control_port: int,
-    journal_folder: Path | None,
-    clock: str,
-    ready: Callable[[dict[str, Any]], None],
-    extra_readers: tuple[Any, ...] = (),
-) -> None:
-    """Serve until SIGTERM or SIGINT.
+@dataclass(frozen=True)
+class GatewayPlan:
+    """What a gateway is told at its start.
 
-    Args:
+    Attributes:
         bootstrap: the broker.
         registry: the checked registry; written to the log when it is not the last one there.
+        secrets: passwords and SM4 keys of loggers.
         host: address loggers connect to.
         port: their port; 0 for any.
         control_port: loopback port of the control connection; 0 for any.
         journal_folder: of the embedded default; None on Kafka.
         clock: ``live``, ``virtual`` or ``auto`` (whoever speaks first).
-        ready: told the ports when loggers can connect.
         extra_readers: further consumer groups the embedded pacing waits for.
+        metrics: address and port for Prometheus; None for none.
+        ingest: further ways in, into the same log: only this process writes to the embedded broker.
+    """
+
+    bootstrap: str
+    registry: Registry
+    secrets: DeviceSecrets
+    host: str
+    port: int
+    control_port: int
+    journal_folder: Path | None = None
+    clock: str = "live"
+    extra_readers: tuple[Any, ...] = ()
+    metrics: tuple[str, int] | None = None
+    ingest: WaysPlan = field(default_factory=WaysPlan)
+
+
+async def serve(plan: GatewayPlan, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Serve until SIGTERM or SIGINT; ``ready`` is told the ports when loggers can connect.
 
     Raises:
         GatewayError: with one line for a person.
     """
     try:
-        journal = Journal(journal_folder, patience_s=LOCK_PATIENCE_S) if journal_folder is not None else None
-        sockets = listen_on(host, port), listen_on("127.0.0.1", control_port)
-    except (JournalError, PortBusy) as error:
+        for note in plan.secrets.check(plan.registry):
+            log.warning("%s", note)
+        folder = plan.journal_folder
+        journal = Journal(folder, patience_s=LOCK_PATIENCE_S) if folder is not None else None
+        ports = _listen(plan)
+        ways = Ways(plan.ingest)
+    except (JournalError, PortBusy, SecretsError, WaysError, OSError, ssl.SSLError) as error:
         raise GatewayError(str(error)) from None
     name = "gw" if journal is not None else f"gw-{socket.gethostname()}-{time.time_ns() // 1_000_000:x}"
     try:
-        writer = Writer(bootstrap, name=name, journal=journal, extra_readers=extra_readers)
-        await _serve(writer, registry, sockets, clock, ready)
-    except (WriterError, JournalError) as error:
+        writer = Writer(plan.bootstrap, name=name, journal=journal, extra_readers=plan.extra_readers)
+        await _serve(plan, writer, ports, ways, ready)
+    except (WriterError, JournalError, WaysError) as error:
         raise GatewayError(str(error)) from None
 
 
-async def _serve(
-    writer: Writer,
-    registry: Registry,
-    sockets: tuple[socket.socket, socket.socket],
-    clock: str,
-    ready: Callable[..., None],
-) -> None:
+@dataclass(frozen=True)
+class _Ports:
+    loggers: socket.socket
+    control: socket.socket
+    tls: socket.socket | None
+    context: ssl.SSLContext | None
+
+
+def _listen(plan: GatewayPlan) -> _Ports:
+    loggers, control = listen_on(plan.host, plan.port), listen_on("127.0.0.1", plan.control_port)
+    tls = plan.registry.receive.tls
+    if tls is None:
+        return _Ports(loggers, control, None, None)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(tls.cert, tls.key)
+        if tls.client_ca:
+            context.load_verify_locations(tls.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or error
+        raise GatewayError(
+            f"[receive.tls]: {tls.cert}, {tls.key} {tls.client_ca or ''}: {reason}: name files that can be read"
+        ) from None
+    return _Ports(loggers, control, listen_on(plan.host, tls.port), context)
+
+
+async def _serve(plan: GatewayPlan, writer: Writer, ports: _Ports, ways: Ways, ready: Callable[..., None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -94,30 +136,66 @@ async def _serve(
         if found.records:
             log.info("rebuilt %d records from the journal in %.1f s", found.records, time.monotonic() - started)
     else:
-        found, kind = await loop.run_in_executor(None, _read_log, writer.bootstrap, writer.partitions)
-    kind = _agree(kind, clock)
-    writer_clock = WriterClock(kind, found.now_ms)
-    gateway = Gateway(writer, registry, writer_clock, first_packet=found.packets if writer.journal is not None else 0)
-    if found.registry != registry.digest:
-        await writer.append(_registry_records(writer, registry, writer_clock))
+        found, kind = await loop.run_in_executor(None, read_log, writer.bootstrap, writer.partitions)
+    kind = _agree(kind, plan.clock)
+    clock = WriterClock(kind, found.now_ms)
+    ahead_ms = (found.now_ms or 0) - clock.now_ms()
+    if kind == LIVE and ahead_ms > JUMP_MS:
+        log.error("the log is %.0f minutes ahead of the wall clock: which of them was wrong?", ahead_ms / 60_000)
+    metrics = Metrics()
+    gateway = Gateway(
+        writer,
+        plan.registry,
+        clock,
+        secrets=plan.secrets,
+        metrics=metrics,
+        first_packet=found.packets if writer.journal is not None else 0,
+    )
+    intake = gateway.intake
+    if found.registry != plan.registry.digest:
+        await writer.append(intake.registry_records())
     if writer.journal is None and kind is not None:
         await writer.append([Record(topics.REGISTRY, 0, CLOCK_KEY, kind.encode())])
-    server = await loop.create_server(lambda: _Connection(gateway), sock=sockets[0])
-    control = await asyncio.start_server(Control(gateway).serve, sock=sockets[1], limit=4 * 1024 * 1024)
-    ready({"port": sockets[0].getsockname()[1], "control_port": sockets[1].getsockname()[1], "log": kind})
-    tasks = [asyncio.create_task(work) for work in (gateway.run(), gateway.tick(), gateway.flush_silent())]
+    server = await loop.create_server(lambda: Connection(gateway), sock=ports.loggers)
+    servers = [server]
+    told = {"port": ports.loggers.getsockname()[1], "control_port": ports.control.getsockname()[1], "log": kind}
+    if ports.tls is not None:
+        servers.append(await loop.create_server(lambda: Connection(gateway), sock=ports.tls, ssl=ports.context))
+        told["tls_port"] = ports.tls.getsockname()[1]
+    told |= await ways.start(Ingest(intake, metrics), writer.bootstrap)
+    if plan.metrics is not None:
+        told["metrics_port"] = serve_metrics(metrics, plan.metrics)
+    control = await asyncio.start_server(Control(gateway).serve, sock=ports.control, limit=4 * 1024 * 1024)
+    back = None if writer.journal is not None else clock.now_ms() - BACK_MS  # the embedded broker cannot seek a time
+    follower = LogFollower(writer.bootstrap, writer.partitions, loop, gateway.follow, back)
+    ready(told)
+    tasks = [asyncio.create_task(work) for work in (intake.run(), intake.tick(), gateway.watch())]
     stopped = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-    server.close()
-    control.close()
+    done, _ = await asyncio.wait([*tasks, *ways.tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+    for each in (*servers, control):
+        each.close()
+    await ways.close()
     for task in [*tasks, stopped]:
         task.cancel()
         if task not in done:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+    await loop.run_in_executor(None, follower.close)
     await loop.run_in_executor(None, writer.close)
-    for task in done & set(tasks):
+    for task in done - {stopped}:
         task.result()  # raises what ended it
+
+
+def serve_metrics(metrics: Metrics, address: tuple[str, int]) -> int:
+    """Serve ``/metrics``; the port.
+
+    Raises:
+        GatewayError: the port cannot be had.
+    """
+    try:
+        return metrics.serve(*address)
+    except OSError as error:
+        raise GatewayError(f"metrics on {address[0]}:{address[1]}: {error.strerror}: give another --metrics") from None
 
 
 def _agree(kind: str | None, wanted: str) -> str | None:
@@ -128,19 +206,10 @@ def _agree(kind: str | None, wanted: str) -> str | None:
     return wanted
 
 
-def _registry_records(writer: Writer, registry: Registry, clock: WriterClock) -> list[Record]:
-    """The registry version for every partition; it takes effect at its offset."""
-    received = clock.virtual_ms if clock.kind in (VIRTUAL, None) else clock.now_ms()
-    version = blocks.RegistryVersion(writer.name, registry.digest, registry.text, received or 0)
-    message = blocks.encode(version)
-    records = [Record(topics.READINGS_AIR, p, None, message) for p in range(writer.partitions)]
-    return [*records, Record(topics.REGISTRY, 0, b"registry", message)]
-
-
-def _read_log(bootstrap: str, partitions: int) -> tuple[Recovered, str | None]:
+def read_log(bootstrap: str, partitions: int) -> tuple[Recovered, str | None]:
     """What Kafka knows of earlier writers: the log's clock, its last registry, and how late it is there."""
     found, kind = Recovered(), None
-    for key, value in _messages(
+    for key, value in messages_of(
         bootstrap, [TopicPartition(topics.REGISTRY, p, OFFSET_BEGINNING) for p in range(partitions)]
     ):
         if key == CLOCK_KEY:
@@ -150,17 +219,17 @@ def _read_log(bootstrap: str, partitions: int) -> tuple[Recovered, str | None]:
     if kind == VIRTUAL:
         consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "envstream-log-reader", "log_level": 0})
         tails = []
-        for p in range(partitions):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topics.READINGS_AIR, p), timeout=10)
+        for place in (TopicPartition(topic, p) for topic in topics.READINGS for p in range(partitions)):
+            low, high = consumer.get_watermark_offsets(place, timeout=10)
             if high > low:
-                tails.append(TopicPartition(topics.READINGS_AIR, p, max(low, high - 100)))
+                tails.append(TopicPartition(place.topic, place.partition, max(low, high - 100)))
         consumer.close()
-        for _, value in _messages(bootstrap, tails):
+        for _, value in messages_of(bootstrap, tails):
             found.see(Record(topics.READINGS_AIR, 0, None, value))
     return found, kind
 
 
-def _messages(bootstrap: str, places: list[TopicPartition]) -> list[tuple[bytes | None, bytes]]:
+def messages_of(bootstrap: str, places: list[TopicPartition]) -> list[tuple[bytes | None, bytes]]:
     """Every message from these places to their ends."""
     if not places:
         return []

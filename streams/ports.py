@@ -19,8 +19,8 @@ class PortBusy(OSError):
         return self.text
 
 
-def listen_on(host: str, port: int) -> socket.socket:
-    """A bound TCP socket.
+def listen_on(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A bound TCP socket; ``option`` is where a person would give another.
 
     Raises:
         PortBusy: in use, not allowed, or no such address.
@@ -34,8 +34,9 @@ def listen_on(host: str, port: int) -> socket.socket:
         found.close()
         who = owner(port)
         if who:
-            raise PortBusy(f"port {port} on {host} is in use by {who}: stop it, or give another with --port") from None
-        raise PortBusy(f"port {port} on {host}: {error.strerror}: give another with --port") from None
+            cure = f"stop it, or give another with {option}"
+            raise PortBusy(f"port {port} on {host} is in use by {who}: {cure}") from None
+        raise PortBusy(f"port {port} on {host}: {error.strerror}: give another with {option}") from None
     found.setblocking(False)
     return found
 

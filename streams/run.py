@@ -18,10 +18,9 @@ import click
 import msgspec
 from confluent_kafka import KafkaException
 
-from schemas import blocks, topics
-from schemas.messages import AirYear, Packets
+from schemas.messages import AirYear
 from schemas.registry import Registry
-from streams import journal
+from streams.account import taken_in
 from streams.ports import PortBusy, listen_on
 from streams.spool import count_lines
 from streams.summary import summary_text
@@ -48,7 +47,11 @@ class UpPlan:
         host: address loggers connect to.
         port: their port, 0 for any.
         control_port: of the control connection, 0 for any.
-        files: to replay, then end with a summary; none: run until Ctrl-C.
+        feed: words of the command that sends through it (``replay FILE…``, ``simulate --days 7``), then end with a
+            summary; none: run until Ctrl-C.
+        metrics: where Prometheus finds the gateway, ``HOST:PORT``; None for nowhere.
+        ingest_http: where the gateway takes readings by HTTP too, ``HOST:PORT``; None for nowhere.
+        ingest_folder: from which it takes CSV files too; None for none.
         as_json: the summary as JSON.
     """
 
@@ -58,7 +61,10 @@ class UpPlan:
     host: str
     port: int
     control_port: int
-    files: tuple[Path, ...] = ()
+    feed: tuple[str, ...] = ()
+    metrics: str | None = None
+    ingest_http: str | None = None
+    ingest_folder: Path | None = None
     as_json: bool = False
 
 
@@ -68,8 +74,6 @@ def run_up(plan: UpPlan) -> int:
     Raises:
         RunError: with one line for a person.
     """
-    for file in plan.files:
-        check_file(file)
     with _own(plan.folder):
         for address, number in ((plan.host, plan.port), ("127.0.0.1", plan.control_port)):
             if number:
@@ -125,7 +129,7 @@ class _own:  # noqa: N801 - reads as a phrase
 class _Run:
     def __init__(self, plan: UpPlan) -> None:
         self.plan = plan
-        self.folder, self.registry, self.files = plan.folder, plan.registry, plan.files
+        self.folder, self.registry, self.feed = plan.folder, plan.registry, plan.feed
         self.port, self.control_port = plan.port, plan.control_port
         self.begun = time.monotonic()
         self.stop = asyncio.Event()
@@ -138,7 +142,7 @@ class _Run:
             loop.add_signal_handler(number, self._interrupt)
         say("starting broker, worker, sink and gateway …")
         try:
-            summary = await self.supervisor.run(self.stop, self._once if self.files else None, self._started)
+            summary = await self.supervisor.run(self.stop, self._once if self.feed else None, self._started)
         except SupervisorError as error:
             raise RunError(str(error)) from None
         finally:
@@ -146,7 +150,7 @@ class _Run:
                 self.view.close()
         if summary is None:
             say("stopped; the next `envstream up` on this folder goes on from here")
-            return 130 if self.files else 0
+            return 130 if self.feed else 0
         click.echo(json.dumps(summary, ensure_ascii=False, indent=2) if self.plan.as_json else summary_text(summary))
         return 0 if summary["accounting"]["balanced"] else 1
 
@@ -182,6 +186,9 @@ class _Run:
                 "auto",
                 "--journal",
                 str(self.folder / "journal"),
+                *(["--metrics", self.plan.metrics] if self.plan.metrics else []),
+                *(["--ingest-http", self.plan.ingest_http] if self.plan.ingest_http else []),
+                *(["--ingest-folder", str(self.plan.ingest_folder)] if self.plan.ingest_folder else []),
             ],
         }
 
@@ -202,26 +209,25 @@ class _Run:
         kind = self.supervisor.gateway["log"]
         told = {None: "new log: the first logger makes it live, a replay makes it virtual"}.get(kind, f"{kind} log")
         say(f"ready: loggers connect to {self.plan.host}:{self.port}; {told}")
-        if not self.files:
+        if not self.feed:
             say(f"replay: envstream replay FILE --to hj212://{self.plan.host}:{self.port}    stop: Ctrl-C")
 
     # ---- a replay, and what came of it
 
     async def _once(self) -> dict[str, Any]:
-        report = await self._replay()
+        report = await self._send()
         while True:
             epoch = await self._quiet()
             summary = await asyncio.get_running_loop().run_in_executor(None, self._summary, report)
             if self.supervisor.running == epoch:  # else a part died meanwhile, and this was half a log
                 return summary
 
-    async def _replay(self) -> dict[str, Any]:
+    async def _send(self) -> dict[str, Any]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "envstream",
-            "replay",
-            *map(str, self.files),
+            *self.feed,
             "--to",
             f"hj212://{self.plan.host}:{self.port}",
             "--control",
@@ -242,7 +248,7 @@ class _Run:
             await stop_process(process)
             raise
         if process.returncode:
-            raise RunError(f"the replay ended with exit code {process.returncode}; see above")
+            raise RunError(f"{self.feed[0]} ended with exit code {process.returncode}; see above")
         report: dict[str, Any] = json.loads(out)
         return report
 
@@ -271,7 +277,7 @@ class _Run:
         counts = self.view.counts()
         if self.view.gap is not None:
             raise RunError(f"{self.view.gap}: the account would be wrong; run `envstream up` on this folder again")
-        taken, unjudged = taken_in(self.folder / "journal")
+        taken = taken_in(self.folder / "journal")
         years = self.view.years()
         areas: dict[str, dict[str, Any]] = {}
         for year in years:
@@ -281,17 +287,19 @@ class _Run:
         return {
             "replay": report,
             "accounting": {
-                "in": taken,
+                "in": taken.total,
                 **msgspec.to_builtins(counts),
-                "unjudged": unjudged,
-                "balanced": taken == counts.stored + counts.duplicates + counts.dead + unjudged,
+                "unjudged": taken.unjudged,
+                "balanced": taken.total == counts.stored + counts.duplicates + counts.dead + taken.unjudged,
             },
+            "taken_in": taken.as_dict(),
+            "backfilled": taken.backfilled,
             "dead_reasons": self.view.dead_reasons(),
             "air": {
                 "years": areas[first] if first is not None else {},
                 "edition": "auto",
                 "stations": stations,
-                "rows": report["rows"] + report["rejected"],
+                "rows": report.get("rows", report["packets"]) + report.get("rejected", 0),
             },
             "areas": areas,
             "lines_written": sum(count_lines(self.folder / "spool").values()),
@@ -305,25 +313,6 @@ def year_shape(year: AirYear) -> dict[str, Any]:
     """A year tally in the shape of ``assess air`` (design §11)."""
     names = ("good", "polluted", "invalid", "valid", "ratio", "by_category", "primary", "index", "provisional")
     return {name: getattr(year, name) for name in names}
-
-
-def taken_in(folder: Path) -> tuple[int, int]:
-    """What came in: packets, and lines of files that became none; and the packets that are no hours, not judged yet.
-
-    Counted again from the journal: the independent side of the account.
-    """
-    packets = unjudged = 0
-    lines: set[bytes | None] = set()  # a line said again in a second replay is one line
-    for record in journal.read(folder):
-        if record.topic == topics.PACKETS:
-            packets += len(msgspec.json.decode(record.value, type=Packets).raw)
-        elif record.topic == topics.DEAD and not (record.key or b"").startswith(b"gw:"):
-            lines.add(record.key)
-        elif record.topic == topics.READINGS_AIR and b'"kind":"block"' in record.value[:20]:
-            block = blocks.decode(record.value)
-            if isinstance(block, blocks.Block):
-                unjudged += sum(period != blocks.HOUR for period in block.periods)
-    return packets + len(lines), unjudged
 
 
 def _behind(bootstrap: str) -> dict[str, int]:

@@ -18,6 +18,23 @@ def years_table(years: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+_KINDS = {"air": "空气 air stations", "water": "水 water sections", "emission": "企业 outlets and meters"}
+
+
+def taken_in_lines(kinds: dict[str, dict[str, int]]) -> list[str]:
+    """What came from whom; for a single kind of hours alone there is nothing to tell."""
+    if set(kinds) <= {"air"} and set(kinds.get("air", {})) <= {"sources", "readings", "hours"}:
+        return []
+    lines = []
+    for kind, name in _KINDS.items():
+        if kind in kinds:
+            said = dict(kinds[kind])
+            sources, readings = said.pop("sources"), said.pop("readings")
+            packets = ", ".join(f"{count} {period}" for period, count in said.items())
+            lines.append(f"{name:24} {sources:>5}   {packets}; {readings} readings")
+    return [*lines, ""]
+
+
 def summary_text(summary: dict[str, Any]) -> str:
     """The summary of ``up --once`` for a newcomer."""
     replay, account = summary["replay"], summary["accounting"]
@@ -25,19 +42,23 @@ def summary_text(summary: dict[str, Any]) -> str:
     total = account["stored"] + account["duplicates"] + account["dead"] + account["unjudged"]
     several = len(summary["areas"]) > 1
     tables = [(f"{area}\n" if several else "") + years_table(years) for area, years in summary["areas"].items()]
+    rows = [f"行 rows read                 {replay['rows'] + replay['rejected']:>9}"] if "by_cn" not in replay else []
     lines = [
         "",
         "\n\n".join(tables),
         "",
-        f"行 rows read                 {replay['rows'] + replay['rejected']:>9}",
+        *taken_in_lines(summary["taken_in"]),
+        *([f"情景 scenarios: {', '.join(replay['scenarios'])}"] if replay.get("scenarios") else []),
+        *rows,
         f"报文 packets sent            {replay['packets']:>9}   "
         f"answered 9014: {replay['answered']}, sent again: {replay['resent']}",
         f"入库 stored                  {account['stored']:>9}   of these flagged, not judged: {account['flagged']}",
+        *([f"补传 backfilled (RF=1)       {summary['backfilled']:>9}"] if summary["backfilled"] else []),
         f"重复 duplicates              {account['duplicates']:>9}",
         f"拒收 rejected (topic dead)   {account['dead']:>9}"
         + "".join(f"   {reason}: {count}" for reason, count in summary["dead_reasons"].items()),
-        *([f"未评价 no hour, kept only      {account['unjudged']:>9}"] if account["unjudged"] else []),
-        f"合计 stored + duplicates + dead = {total} {sign} in {account['in']}",
+        *([f"未评价 kept, not judged      {account['unjudged']:>9}"] if account["unjudged"] else []),
+        f"合计 sum of these            {total:>9}   {sign} in {account['in']}",
         f"写出 lines for InfluxDB       {summary['lines_written']:>8}   in {summary['spool']}",
     ]
     for death in summary["restarts"]:

@@ -166,7 +166,7 @@ def _take(
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     """The file as text; whatever goes wrong while it is read becomes one line that names it."""
-    packed = path.suffix == ".gz"
+    packed = path.suffix.lower() == ".gz"
     try:
         with gzip.open(path, "rb") if packed else path.open("rb") as raw:
             yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")

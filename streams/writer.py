@@ -25,8 +25,8 @@ from streams.journal import Journal, Record
 log = logging.getLogger("envstream.writer")
 
 INPUT_ROOM_BYTES = 512 * 1024
-"""Unread bytes of a ``readings-*`` partition. A reading becomes a cell of about four times its bytes in
-the block, so half a megabyte of input and the room below stay far from the 5 MB that are kept."""
+"""Unread bytes of a ``readings-*`` partition that somebody reads. A reading becomes a cell of about four times its
+bytes in the block, so half a megabyte of input and the room below stay far from the 5 MB that are kept."""
 OUTPUT_ROOM_MESSAGES = 3_000
 """Unread messages of ``cells`` and ``verdicts`` per partition; a cell is about 500 bytes."""
 
@@ -64,7 +64,7 @@ class Writer:
                 "acks": "all",
                 "linger.ms": 0,
                 "queue.buffering.max.messages": 1_000_000,
-                "message.timeout.ms": 60_000,
+                "message.timeout.ms": 0,  # for ever: while Kafka is away nothing is answered, and nothing is lost
                 "log_level": 0,
             }
         )
@@ -80,14 +80,24 @@ class Writer:
             metadata = self._producer.list_topics(topics.READINGS_AIR, timeout=30)
         except KafkaException as error:
             raise WriterError(f"broker {self.bootstrap}: {error.args[0].str()}: is Kafka up?") from None
-        found = metadata.topics[topics.READINGS_AIR]
-        if found.error is not None or not found.partitions:
-            raise WriterError(f"broker {self.bootstrap} has no topic {topics.READINGS_AIR}: run envstream init first")
-        return len(found.partitions)
+        counts = set()
+        for name in topics.READINGS:
+            found = (metadata if name in metadata.topics else self._producer.list_topics(name, timeout=30)).topics[name]
+            if found.error is not None or not found.partitions:
+                raise WriterError(f"broker {self.bootstrap} has no topic {name}: run envstream init first")
+            counts.add(len(found.partitions))
+        if len(counts) > 1:  # partition p of every topic holds the same groups
+            raise WriterError(f"broker {self.bootstrap}: topics readings-* differ in partitions: make them anew")
+        return counts.pop()
 
     def _poll(self) -> None:
         while not self._stop.is_set():
             self._producer.poll(0.2)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Messages handed to the producer that Kafka has not acknowledged."""
+        return len(self._producer)
 
     # ---- appending
 
@@ -197,7 +207,7 @@ class Recovered:
         if record.topic == topics.PACKETS:
             evidence = msgspec.json.decode(record.value, type=Packets)
             self.packets = max(self.packets, evidence.first + len(evidence.raw))
-        elif record.topic == topics.READINGS_AIR:
+        elif record.topic in topics.READINGS:
             message = blocks.decode(record.value)
             if isinstance(message, blocks.Tick):
                 self._at(message.now)
@@ -218,6 +228,7 @@ class Pacer:
     def __init__(self, bootstrap: str, partitions: int, readers: Iterable[tuple[str, tuple[str, ...]]]) -> None:
         self._partitions = partitions
         self._readers = tuple(readers)
+        self._read = {name for _, names in self._readers for name in names}
         self._consumers = {
             group: Consumer(
                 {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 0}
@@ -235,7 +246,7 @@ class Pacer:
 
     def appended(self, record: Record) -> None:
         """A record is on its way."""
-        if record.topic != topics.READINGS_AIR:
+        if record.topic not in topics.READINGS or record.topic not in self._read:
             return
         place = (record.topic, record.partition)
         with self._lock:
@@ -264,7 +275,7 @@ class Pacer:
             places = [TopicPartition(name, p) for name in names for p in range(self._partitions)]
             for place in consumer.committed(places, timeout=5):
                 committed = max(place.offset, 0)
-                if place.topic == topics.READINGS_AIR:
+                if place.topic in topics.READINGS:
                     self._read_up_to((place.topic, place.partition), committed)
                 else:
                     _, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import pytest
 from schemas import blocks, registry, times, topics
 from streams import hj212, journal
 from streams.clock import WriterClock
-from streams.embedded_broker import EmbeddedBroker
-from streams.gateway import MOST_BYTES, Gateway, _Connection
-from streams.journal import Journal
-from streams.writer import Writer
+from streams.connection import MOST_JUNK_BYTES
+from streams.intake import MOST_BYTES
+from tests.streams.served import Served, found
+from tests.streams.served import serve as run
 
 ROOT = Path(__file__).resolve().parents[2]
 DISTRICT = registry.load(ROOT / "districts" / "beijing.toml")
@@ -23,56 +22,13 @@ MN = "BJAIR2013000000000000001"
 START = times.parse_stamp("20151201000000")
 
 
-class Served:
-    """A gateway with a client's connection."""
-
-    def __init__(self, gateway: Gateway, port: int) -> None:
-        self.gateway = gateway
-        self.port = port
-
-    async def say(self, data: bytes, *, answers: int, settle: bool = True) -> list[bytes]:
-        """Send on a connection of its own; that many answers, and that nothing more comes."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(data)
-        await writer.drain()
-        got = [await asyncio.wait_for(reader.readuntil(b"\r\n"), 10) for _ in range(answers)]
-        if settle:
-            port = writer.get_extra_info("sockname")[1]
-            await self.gateway.settled({port: len(data)})
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(reader.read(1), 0.05)
-        writer.close()
-        await writer.wait_closed()
-        await asyncio.sleep(0.05)
-        return got
-
-
 def serve(folder: Path, use: Any) -> list[journal.Record]:
-    """Run ``use(served)`` against a gateway on a virtual log; the records it left in the journal."""
-
-    async def main() -> None:
-        broker = EmbeddedBroker()
-        writer = Writer(broker.bootstrap, name="gw", journal=Journal(folder))
-        gateway = Gateway(writer, DISTRICT, WriterClock("virtual", (START + 3600) * 1000))
-        server = await asyncio.get_running_loop().create_server(lambda: _Connection(gateway), "127.0.0.1", 0)
-        run = asyncio.create_task(gateway.run())
-        try:
-            await use(Served(gateway, server.sockets[0].getsockname()[1]))
-        finally:
-            server.close()
-            run.cancel()
-            await asyncio.get_running_loop().run_in_executor(None, writer.close)
-
-    asyncio.run(main())
-    return list(journal.read(folder))
+    """A gateway on a virtual log."""
+    return run(folder, DISTRICT, use, clock=WriterClock("virtual", (START + 3600) * 1000))
 
 
 def packet(qn: str = "20151201010000000", mn: str = MN, flag: int = 5, start: int = START) -> bytes:
     return hj212.hour_packet(qn, mn, "123456", start, {"SO2": "12.50", "CO": "0.3", "PM10": None}, flag=flag)
-
-
-def found(records: list[journal.Record], topic: str) -> list[dict[str, Any]]:
-    return [json.loads(r.value) for r in records if r.topic == topic]
 
 
 def test_a_packet_becomes_evidence_a_block_and_one_answer(tmp_path: Path) -> None:
@@ -122,7 +78,7 @@ def test_no_answer_before_the_log_has_it(tmp_path: Path) -> None:
         (b"hello\r\n", "header"),
         (packet(mn="STRANGER"), "unlisted"),
         (packet(start=START + 60), "full hour"),
-        (hj212.build(st="22", cn="9999", mn=MN, qn="1", pw="1", flag=4), "CN 9999"),
+        (hj212.build(st="22", cn="2061", mn=MN, qn="1", pw="1", flag=4), "DataTime"),
     ],
 )
 def test_what_cannot_be_judged_is_kept_and_named(data: bytes, reason: str, tmp_path: Path) -> None:
@@ -162,14 +118,16 @@ def test_glued_and_chopped_packets(tmp_path: Path) -> None:
 
 
 def test_junk_never_makes_a_message_that_kafka_refuses(tmp_path: Path) -> None:
+    junk, times_said = MOST_JUNK_BYTES - 1, 4 * MOST_BYTES // MOST_JUNK_BYTES
+
     async def use(served: Served) -> None:
-        await served.say(b"\0" * (4 * MOST_BYTES), answers=0, settle=False)
+        await asyncio.gather(*[served.say(b"\0" * junk, answers=0, settle=False) for _ in range(times_said)])
         assert len(await served.say(packet(), answers=1)) == 1
 
     records = serve(tmp_path, use)
     assert max(len(r.value) for r in records) < 1_000_000
     kept = "".join(raw for e in found(records, topics.PACKETS) for raw in e["raw"])
-    assert kept.count("\0") == 4 * MOST_BYTES
+    assert kept.count("\0") == times_said * junk
 
 
 def test_packets_are_numbered_without_holes(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""What a person on call asks of a gateway or an ingest, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+LATENCY_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_OF_PACKETS = ("unlisted", "password", "crc", "length", "cut off", "header", "sealed", "DataTime")
+_OF_INGEST = ("not JSON", "field", "value", "unit", "time", "size", "line", "file")
+_CLASSES = frozenset(("ok", "kept", "dialogue", *_OF_PACKETS, *_OF_INGEST))
+
+
+def verdict_class(verdict: str) -> str:
+    """The word before the colon, of a closed set: labels must not grow with what strangers send."""
+    word = verdict.partition(":")[0].partition(" ")[0] if verdict.startswith("DataTime") else verdict.partition(":")[0]
+    return word if word in _CLASSES else "other"
+
+
+class Metrics:
+    """Counters of one process; served on a port of their own when asked for."""
+
+    def __init__(self) -> None:
+        r = self.registry = CollectorRegistry()
+        self.packets = Counter("envstream_packets", "Arrivals in the log, by verdict", ["verdict"], registry=r)
+        self.bytes = Counter("envstream_bytes", "Bytes of arrivals in the log", registry=r)
+        self.answers = Counter("envstream_answers", "Answers sent, by CN", ["cn"], registry=r)
+        self.latency = Histogram(
+            "envstream_acknowledged_seconds",
+            "From receipt until Kafka has acknowledged",
+            buckets=LATENCY_S,
+            registry=r,
+        )
+        self.joined = Counter("envstream_resends_joined", "Resends of a packet still being written", registry=r)
+        self.refused = Counter("envstream_connections_refused", "Connections not admitted", ["reason"], registry=r)
+        self.closed = Counter("envstream_connections_closed", "Connections closed by us", ["reason"], registry=r)
+        self.accepted = Counter("envstream_connections_accepted", "Connections admitted", registry=r)
+        self.split_incomplete = Counter("envstream_split_incomplete", "Split packets without all parts", registry=r)
+        self.requests = Counter(
+            "envstream_requests", "Requests to loggers (backfill, commands), by how they ended", ["outcome"], registry=r
+        )
+        self.posts = Counter("envstream_ingest", "Deliveries to ingest, by way", ["way", "result"], registry=r)
+
+    def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
+        """A gauge that is asked for its value when somebody looks."""
+        Gauge(name, what, registry=self.registry).set_function(value)
+
+    def serve(self, host: str, port: int) -> int:
+        """Serve ``/metrics``; the port.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        server, _ = start_http_server(port, addr=host, registry=self.registry)
+        found: int = server.server_port
+        return found

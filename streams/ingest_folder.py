@@ -1,0 +1,179 @@
+"""Readings as CSV files dropped into a folder.
+
+A file is taken when its size and time of change stood still for two seconds, line by line, and then moved: to
+``done``, or with a text of all reasons to ``failed`` when anything in it was refused. A crash before the move reads it
+again; its values keep the version they had, the file's time of change, so that this changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from itertools import islice
+from pathlib import Path
+
+from schemas import times
+from streams.ingest import MOST_RAW_BYTES, Ingest, reason
+from streams.ingest_csv import CsvFile, FileRefused, Line, read
+from streams.intake import OK, Arrival
+
+log = logging.getLogger("envstream.ingest.folder")
+
+WAY = "folder"
+DONE, FAILED = "done", "failed"
+LOOK_S = 1.0
+STILL_S = 2.0
+LINES_AT_ONCE = 500
+MOST_AHEAD_S = 600.0
+KEPT_BYTES = 4096
+"""Of a file of which nothing can be used, as evidence; the file itself is in ``failed``."""
+
+_State = tuple[int, int]
+
+
+class IngestFolderError(RuntimeError):
+    """The folder cannot be used; the text is one line with the cure."""
+
+
+class IngestFolder:
+    """Watches one folder, which belongs to one process."""
+
+    def __init__(self, ingest: Ingest, folder: Path) -> None:
+        """Make the folder and its ``done`` and ``failed`` where they are missing.
+
+        Raises:
+            IngestFolderError: it cannot be made or written.
+        """
+        self._ingest = ingest
+        self.folder = folder
+        self._seen: dict[str, tuple[_State, float]] = {}
+        self._stuck: dict[str, _State] = {}  # taken, and could not be moved
+        try:
+            for each in (folder, folder / DONE, folder / FAILED):
+                each.mkdir(parents=True, exist_ok=True)
+                if not os.access(each, os.W_OK | os.X_OK):
+                    raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise IngestFolderError(f"{folder}: {error.strerror}: give a folder that can be written") from None
+
+    async def run(self) -> None:
+        """Look for files until cancelled."""
+        told = ""
+        while True:
+            try:
+                for path, state in await asyncio.to_thread(self._ready):
+                    await self._take(path, state)
+                told = ""
+            except OSError as error:  # a share that is away comes back
+                if told != str(error):
+                    told = str(error)
+                    log.error("%s: %s: looking again", self.folder, error.strerror)
+            await asyncio.sleep(LOOK_S)
+
+    def _ready(self) -> list[tuple[Path, _State]]:
+        """Files that stand still, the one changed first first."""
+        now, seen = time.monotonic(), {}
+        found: list[tuple[int, str]] = []
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith(".") or name.endswith(".part") or not entry.is_file(follow_symlinks=False):
+                    continue
+                state = _state(entry)
+                before = self._seen.get(name)
+                since = before[1] if before is not None and before[0] == state else now
+                seen[name] = (state, since)
+                if now - since >= STILL_S and self._stuck.get(name) != state:
+                    found.append((state[1], name))
+        self._seen = seen
+        return [(self.folder / name, seen[name][0]) for _, name in sorted(found)]
+
+    async def _take(self, path: Path, state: _State) -> None:
+        if not await asyncio.to_thread(_is_still, path, state):
+            return
+        try:
+            taken, reasons = await self._append(path.name, await asyncio.to_thread(_read, path, state[1]))
+        except FileRefused as error:
+            await self._ingest.room()
+            start = await asyncio.to_thread(_start, path)
+            await self._ingest.put(WAY, self._ingest.refused(start, f"file {path.name}", f"file: {error}"))
+            taken, reasons = 0, [str(error)]
+        if reasons:
+            log.warning("%s: %d refused, %d taken: %s", path.name, len(reasons), taken, reasons[0])
+        else:
+            log.info("%s: %d lines taken", path.name, taken)
+        if not await asyncio.to_thread(_is_still, path, state):
+            return  # something was added meanwhile: read again
+        try:
+            await asyncio.to_thread(_move, path, reasons, taken)
+        except OSError as error:
+            self._stuck[path.name] = state
+            log.error("%s: taken, and cannot be moved: %s: move it away", path, error.strerror)
+
+    async def _append(self, name: str, file: CsvFile) -> tuple[int, list[str]]:
+        """Lines taken, and why others were not."""
+        taken, reasons, lines = 0, [], file.lines()
+        while chunk := list(islice(lines, LINES_AT_ONCE)):
+            await self._ingest.room()
+            arrivals = [arrival for line in chunk for arrival in self._arrivals(name, line)]
+            await self._ingest.put(WAY, arrivals)
+            taken += sum(arrival.verdict == OK for arrival in arrivals)
+            reasons += [f"{_place(arrival)}: {reason(arrival)}" for arrival in arrivals if arrival.verdict != OK]
+        return taken, reasons
+
+    def _arrivals(self, name: str, line: Line) -> list[Arrival]:
+        peer = f"file {name}:{line.number}"
+        if isinstance(line.said, str):
+            return self._ingest.refused(line.raw, peer, f"line: {line.said}")
+        if len(line.raw) > MOST_RAW_BYTES:
+            return self._ingest.refused(line.raw, peer, f"size: a line has at most {MOST_RAW_BYTES} bytes")
+        return [self._ingest.arrival(line.raw, peer, line.said)]
+
+
+def _state(entry: os.DirEntry[str] | Path) -> _State:
+    status = entry.stat(follow_symlinks=False)
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_still(path: Path, state: _State) -> bool:
+    try:
+        return _state(path) == state
+    except OSError:
+        return False
+
+
+def _place(arrival: Arrival) -> str:
+    number = arrival.peer.rpartition(":")[2]
+    return f"第{number}行 line {number}"
+
+
+def _read(path: Path, mtime_ns: int) -> CsvFile:
+    if not path.name.lower().endswith((".csv", ".csv.gz")):
+        raise FileRefused(f"{path.name}: 不是CSV文件 not a CSV file: name it .csv or .csv.gz")
+    if mtime_ns / 1e9 > time.time() + MOST_AHEAD_S:
+        # it would win over every correction until then
+        raise FileRefused(f"{path.name}: 修改时间在将来 changed in the future: look at the clock it was written by")
+    return read(path, f"{times.stamp(mtime_ns // 10**9)}{mtime_ns // 10**6 % 1000:03d}")
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a file, or its name where it has none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(KEPT_BYTES) or path.name.encode()
+    except OSError:
+        return path.name.encode()
+
+
+def _move(path: Path, reasons: list[str], taken: int) -> None:
+    folder = path.parent / (FAILED if reasons else DONE)
+    target, number = folder / path.name, 1
+    while target.exists():  # a name that came before
+        number += 1
+        target = folder / f"{path.name}.{number}"
+    if reasons:
+        head = f"{path.name}: 采用 {taken} 行，拒收 {len(reasons)} · {taken} lines taken, {len(reasons)} refused"
+        target.with_name(f"{target.name}.reason.txt").write_text("\n".join([head, *reasons, ""]), encoding="utf-8")
+    path.rename(target)

@@ -1,0 +1,166 @@
+"""Requests to loggers: 9011, data, 9012; time-outs, retries, and who is asked when."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from schemas import times
+from schemas.registry import Logger, Source
+from streams import hj212
+from streams.requests import ATTEMPTS, LONGEST_S, MOST_WAITING, WHILE_RUNNING_S, Request, Requests
+from streams.source_index import Origin
+
+MN = "010000A8900016F000169DC0"
+OVER_TIME_S, RE_COUNT = 10, 3
+ORIGIN = Origin(
+    Source("o", "emission", "g", MN, "o", dt.date(2020, 1, 1), None),
+    Logger(MN, over_time_s=OVER_TIME_S, re_count=RE_COUNT),
+)
+H = times.HOUR_S
+EIGHT = times.parse_stamp("20261122080000")
+
+
+class Line:
+    """The line to one logger."""
+
+    def __init__(self) -> None:
+        self.sent: list[Request] = []
+        self.connected = True
+        self.requests = Requests(self.write, self.send)
+        self._written: Request | None = None
+
+    def write(self, request: Request) -> bytes:
+        request.qn = f"2026112213000000{len(self.sent)}"
+        self._written = request
+        return b"request"
+
+    def send(self, mn: str, data: bytes) -> bool:
+        if self.connected and self._written is not None:
+            self.sent.append(self._written)
+        return self.connected
+
+    def check(self, now: float) -> None:
+        self.requests.check(now, lambda mn: ORIGIN)
+
+    def hear(self, cn: str, content: str, now: float, qn: str | None = None) -> None:
+        framer = hj212.Framer()
+        qn = self.sent[-1].qn if qn is None else qn
+        (piece,) = framer.feed(hj212.build(st="91", cn=cn, mn=MN, qn=qn, pw="1", flag=4, content=content))
+        assert isinstance(piece, hj212.Frame)
+        self.requests.heard(hj212.parse(piece), now)
+
+
+def test_asked_heard_sent_done() -> None:
+    line = Line()
+    assert line.requests.want(MN, "2061", EIGHT, EIGHT + 4 * H) == 1
+    line.check(0)
+    assert [(r.cn, r.begin_s, r.end_s) for r in line.sent] == [("2061", EIGHT, EIGHT + 4 * H)]
+    line.hear("9011", "QnRtn=1", 1)
+    for n in range(5):
+        line.hear("2061", "DataTime=20261122080000", 2, qn=f"2026112213000100{n}")
+    assert line.requests.waiting == 1
+    line.hear("9012", "ExeRtn=1", 3)
+    assert (line.requests.waiting, line.requests.outcomes) == (0, {"done": 1})
+    assert "5 packets" in line.requests.last[MN]
+
+
+def test_without_9011_the_same_request_again_as_often_as_the_norm_says() -> None:
+    line = Line()
+    line.requests.want(MN, "2061", EIGHT, EIGHT)
+    for second in range(200):
+        line.check(float(second))
+    # each attempt: once, and ReCount times again; OverTime apart
+    assert len(line.sent) == ATTEMPTS * (1 + RE_COUNT)
+    assert line.requests.outcomes == {"no 9011": 1}
+
+
+def test_the_next_waits_until_the_first_has_ended() -> None:
+    line = Line()
+    line.requests.want(MN, "2061", EIGHT, EIGHT)
+    line.requests.want(MN, "2061", EIGHT + 3 * H, EIGHT + 3 * H)
+    line.check(0)
+    line.check(1)
+    assert len(line.sent) == 1
+    line.hear("9012", "ExeRtn=100", 2)
+    line.check(3)
+    assert [r.begin_s for r in line.sent] == [EIGHT, EIGHT + 3 * H]
+    assert line.requests.outcomes == {"no data": 1}
+
+
+def test_data_extend_the_patience_and_silence_ends_it() -> None:
+    line = Line()
+    line.requests.want(MN, "2061", EIGHT, EIGHT)
+    line.check(0)
+    line.hear("9011", "QnRtn=1", 1)
+    line.hear("2061", "DataTime=20261122080000", 50, qn="1")
+    line.check(50 + WHILE_RUNNING_S)
+    assert len(line.sent) == 1
+    line.check(50 + WHILE_RUNNING_S + 1)
+    assert len(line.sent) == 2, "asked anew"
+
+
+@pytest.mark.parametrize(("code", "outcome"), [("3", "PW wrong"), ("8", "CN wrong"), ("77", "QnRtn 77")])
+def test_a_refusal_is_named_and_not_asked_again(code: str, outcome: str) -> None:
+    line = Line()
+    line.requests.want(MN, "2061", EIGHT, EIGHT)
+    line.check(0)
+    line.hear("9011", f"QnRtn={code}", 1)
+    line.check(100)
+    assert (len(line.sent), line.requests.outcomes) == (1, {outcome: 1})
+
+
+def test_another_qn_is_another_conversation() -> None:
+    line = Line()
+    line.requests.want(MN, "2061", EIGHT, EIGHT)
+    line.check(0)
+    line.hear("9012", "ExeRtn=1", 1, qn="20200101000000000")
+    assert line.requests.waiting == 1
+
+
+def test_who_is_not_connected_is_asked_when_he_is() -> None:
+    line = Line()
+    line.connected = False
+    line.requests.want(MN, "2061", EIGHT, EIGHT)
+    line.check(0)
+    line.check(1e6)
+    assert line.sent == []
+    line.connected = True
+    line.check(1e6 + 1)
+    assert len(line.sent) == 1
+    line.requests.lost(MN)
+    line.check(1e6 + 2)
+    assert len(line.sent) == 2, "asked again on the next connection"
+
+
+def test_long_ranges_are_asked_in_pieces_that_cover_them_newest_first() -> None:
+    line = Line()
+    hours = 61
+    pieces = line.requests.want(MN, "2061", EIGHT, EIGHT + (hours - 1) * H)
+    assert pieces == 3
+    assert line.requests.want(MN, "2061", EIGHT, EIGHT + (hours - 1) * H) == 0, "already waiting"
+    for n in range(pieces):
+        line.check(n)
+        line.hear("9012", "ExeRtn=1", n)
+    asked = [set(range(r.begin_s or 0, (r.end_s or 0) + 1, H)) for r in line.sent]
+    assert sum(map(len, asked)) == hours and len(set().union(*asked)) == hours
+    assert all(len(a) * H <= LONGEST_S["2061"] for a in asked)
+    assert max(asked[0]) > max(asked[1]) > max(asked[2])
+
+
+def test_what_came_by_itself_is_not_asked_for() -> None:
+    line = Line()
+    line.requests.want(MN, "2061", EIGHT, EIGHT)
+    line.requests.unwant(MN, "2061", EIGHT, EIGHT)
+    line.check(0)
+    assert line.sent == []
+
+
+def test_memory_is_bounded() -> None:
+    line = Line()
+    line.connected = False
+    for n in range(3 * MOST_WAITING):
+        line.requests.want(MN, "2061", EIGHT + 2 * n * H, EIGHT + 2 * n * H)
+    assert line.requests.waiting == MOST_WAITING
+    assert line.requests.outcomes == {"given up": 2 * MOST_WAITING}
