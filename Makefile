@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check bench chaos services clean help
+.PHONY: setup demo test check bench chaos wire services clean help
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -18,9 +18,10 @@ $(STAMP): requirements.lock pyproject.toml
 	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-demo: setup ## two months of Beijing through the whole path, with a summary
+demo: setup ## seven days of the example district through the whole path, with a summary
 	@rm -rf .run/demo
-	$(RUN)/envstream up --once --data .run/demo --port 0 --control-port 0 --replay districts/beijing_2015_11_12.csv.gz
+	$(RUN)/envstream up --once --data .run/demo --port 0 --control-port 0 --simulate 7 --full 3 \
+	  --scenario episode --scenario exceedance --scenario silent
 
 test: setup ## the tests; those that need a real Kafka or InfluxDB skip with a reason where there is none
 	$(RUN)/pytest
@@ -37,6 +38,9 @@ bench: setup ## speed and memory of this machine, printed; nothing is asserted
 
 chaos: setup ## kill -9 at random moments, twenty seeds, on the embedded broker and on a real Kafka
 	ENVSTREAM_CHAOS_SEEDS=20 $(RUN)/pytest -m whole tests/e2e
+
+wire: setup ## 500 loggers, a packet a second each, for two minutes; the broker frozen in the middle
+	ENVSTREAM_WIRE_SECONDS=120 $(RUN)/pytest -s -m whole tests/e2e/test_wire.py
 
 services: ## a real Kafka and a real InfluxDB for the tests (Java, Maven, Go, cargo; about 6 minutes once)
 	tests/services/kafka.sh install

@@ -18,6 +18,8 @@ import click
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_DISTRICT = HERE / "districts" / "beijing.toml"
+EXAMPLE_DISTRICT = HERE / "districts" / "example"
+EXAMPLE_DISTRICT = HERE / "districts" / "example"
 DEFAULT_DATA = "envstream-data"
 EXIT_USAGE = 2
 
@@ -88,7 +90,7 @@ district_option = click.option(
     "--district",
     type=click.Path(path_type=Path),
     default=DEFAULT_DISTRICT,
-    help="the district's registry (TOML); the twelve Beijing stations unless given",
+    help="the district's registry, a TOML file or a folder with district.toml; twelve Beijing stations unless given",
 )
 bootstrap_option = click.option(
     "--bootstrap", envvar="ENVSTREAM_BOOTSTRAP", default="127.0.0.1:9092", show_default=True, help="Kafka, host:port"
@@ -99,6 +101,30 @@ bootstrap_option = click.option(
 @click.version_option(package_name="envstream")
 def main() -> None:
     """环境监测数据流水线 · envstream: air, rivers and enterprises of a district, judged under dated standards."""
+
+
+def ways_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Further ways into the log of a gateway, for those who do not speak HJ 212 (docs/ingest.md)."""
+    command = click.option(
+        "--ingest-folder", type=click.Path(path_type=Path), help="CSV files dropped into this folder are taken too"
+    )(command)
+    return click.option("--ingest-http", metavar="HOST:PORT", help="take readings as JSON by HTTP too, with a token")(
+        command
+    )
+
+
+def ways_in(option: str, http: str | None, folder: Path | None, **more: Any) -> Any:
+    """Which ways in, or the end with all that is wrong with the tokens."""
+    from streams.ingest_tokens import TokensError, load
+    from streams.ingest_ways import WaysPlan
+
+    if http is None:
+        return WaysPlan(folder=folder, option=option, **more)
+    at = address(http, option, "")
+    try:
+        return WaysPlan(http=(at.host, at.port), tokens=load(), folder=folder, option=option, **more)
+    except TokensError as error:
+        fail(f"{option}: {error}")
 
 
 # ---- everything on the embedded default
@@ -112,25 +138,44 @@ def main() -> None:
     show_default=True,
     help="folder of journal, spool and logs",
 )
-@district_option
+@click.option(
+    "--district",
+    type=click.Path(path_type=Path),
+    help="the district's registry; the example district with --simulate, else the twelve Beijing stations",
+)
 @click.option("--host", help="address loggers connect to; from the registry unless given")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="port loggers connect to; from the registry unless given, 0 for any"
 )
 @click.option("--control-port", type=click.IntRange(0, 65535), help="loopback port on which a replay sets the clock")
-@click.option("--once", is_flag=True, help="end when the replay is done, with a summary")
+@click.option("--metrics", help="HOST:PORT on which Prometheus finds the gateway's /metrics")
+@ways_options
+@click.option("--once", is_flag=True, help="end when the replay or the simulation is done, with a summary")
 @click.option(
-    "--replay", "files", multiple=True, type=click.Path(path_type=Path), help="hourly air CSV to replay; with --once"
+    "--replay", "files", multiple=True, type=click.Path(path_type=Path), help="recorded data to replay; with --once"
 )
+@click.option("--simulate", "days", type=click.IntRange(1, 3660), help="days to simulate; with --once")
+@click.option("--start", help="first simulated day, as 2026-03-02")
+@click.option("--seed", type=int, help="of the simulation")
+@click.option("--scenario", "scenarios", multiple=True, help="a scenario file or its name; may be repeated")
+@click.option("--full", help="simulated days at full cadence: 3, or 2-4, or all")
 @click.option("--json", "as_json", is_flag=True, help="the summary as JSON")
 def up(
     data: Path,
-    district: Path,
+    district: Path | None,
     host: str | None,
     port: int | None,
     control_port: int | None,
+    metrics: str | None,
+    ingest_http: str | None,
+    ingest_folder: Path | None,
     once: bool,
     files: tuple[Path, ...],
+    days: int | None,
+    start: str | None,
+    seed: int | None,
+    scenarios: tuple[str, ...],
+    full: str | None,
     as_json: bool,
 ) -> None:
     r"""Everything on one machine: broker, gateway, worker, sink; Ctrl-C ends it, the next `up` goes on.
@@ -138,14 +183,31 @@ def up(
     \b
     envstream up                                     wait for loggers, or for a replay from another terminal
     envstream up --once --replay hours.csv.gz        run a file through the whole path and print a summary
+    envstream up --once --simulate 7                 the same with seven days of the example district
     """
-    if once != bool(files):
-        fail("--once and --replay belong together: give both, or run `envstream replay FILE` beside `envstream up`")
-    from streams.run import RunError, UpPlan, run_up
+    if once != bool(files or days) or (files and days):
+        fail("--once goes with --replay FILE or with --simulate DAYS, one of them; without it replay beside `up`")
+    options = {"--start": start, "--seed": seed, "--full": full}
+    given = [part for name, value in options.items() if value is not None for part in (name, str(value))]
+    given += [part for name in scenarios for part in ("--scenario", name)]
+    if given and not days:
+        fail(f"{given[0]} belongs to --simulate DAYS")
+    from streams.run import RunError, UpPlan, check_file, run_up
 
+    feed: list[str] = []
+    if days:
+        feed = ["simulate", "--days", str(days), "--step", "30", *given]  # seconds; half the time of ten
+    elif files:
+        feed = ["replay", *map(str, files)]
+    district = district or (EXAMPLE_DISTRICT if days else DEFAULT_DISTRICT)
     registry = load_district(district)
     receive = registry.receive
+    if metrics:
+        address(metrics, "--metrics", "")
+    ways_in("--ingest-http", ingest_http, ingest_folder)  # refuses here, before anything is started
     try:
+        for file in files:
+            check_file(file)
         code = run_up(
             UpPlan(
                 folder=data,
@@ -154,7 +216,10 @@ def up(
                 host=host or receive.host,
                 port=receive.port if port is None else port,
                 control_port=receive.control_port if control_port is None else control_port,
-                files=files,
+                feed=tuple(feed),
+                metrics=metrics,
+                ingest_http=ingest_http,
+                ingest_folder=ingest_folder,
                 as_json=as_json,
             )
         )
@@ -185,6 +250,8 @@ def broker(leash: bool, log_level: str) -> None:
 @click.option(
     "--clock", type=click.Choice(["live", "virtual", "auto"]), default="live", show_default=True, help="of a new log"
 )
+@click.option("--metrics", help="HOST:PORT on which Prometheus finds /metrics; none unless given")
+@ways_options
 @click.option("--journal", type=click.Path(path_type=Path), hidden=True)
 @part_options
 def gateway(
@@ -194,33 +261,100 @@ def gateway(
     port: int | None,
     control_port: int | None,
     clock: str,
+    metrics: str | None,
+    ingest_http: str | None,
+    ingest_folder: Path | None,
     journal: Path | None,
     leash: bool,
     log_level: str,
 ) -> None:
-    """Receive loggers: HJ 212 over TCP into Kafka, answered when Kafka has it."""
+    """Receive loggers: HJ 212 over TCP into Kafka, answered when Kafka has it.
+
+    Passwords and SM4 keys of loggers come from ENVSTREAM_PW_<MN>, ENVSTREAM_SM4_<MN>, or the TOML file that
+    ENVSTREAM_SECRETS names (tables [password] and [sm4]).
+    """
     registry = load_district(district)
     begin_part(leash, log_level)
     import asyncio
 
-    from streams.gateway_service import GatewayError, serve
+    from streams.gateway_service import GatewayError, GatewayPlan, serve
     from streams.view import READER
 
+    plan = GatewayPlan(
+        bootstrap=bootstrap,
+        registry=registry,
+        secrets=device_secrets(),
+        host=host or registry.receive.host,
+        port=registry.receive.port if port is None else port,
+        control_port=registry.receive.control_port if control_port is None else control_port,
+        journal_folder=journal,
+        clock=clock,
+        extra_readers=(READER,) if journal is not None else (),
+        metrics=(at := address(metrics, "--metrics", "")) and (at.host, at.port) if metrics else None,
+        ingest=ways_in("--ingest-http", ingest_http, ingest_folder),
+    )
     try:
-        asyncio.run(
-            serve(
-                bootstrap=bootstrap,
-                registry=registry,
-                host=host or registry.receive.host,
-                port=registry.receive.port if port is None else port,
-                control_port=registry.receive.control_port if control_port is None else control_port,
-                journal_folder=journal,
-                clock=clock,
-                ready=lambda told: ready(ready="gateway", **told),
-                extra_readers=(READER,) if journal is not None else (),
-            )
-        )
+        asyncio.run(serve(plan, lambda told: ready(ready="gateway", **told)))
     except GatewayError as error:
+        fail(error)
+
+
+@main.command()
+@bootstrap_option
+@district_option
+@click.option("--http", metavar="HOST:PORT", help="POST /v1/readings is taken here, with a token")
+@click.option("--cert", type=click.Path(path_type=Path), help="PEM certificate: HTTPS instead of HTTP")
+@click.option("--key", type=click.Path(path_type=Path), help="its PEM key")
+@click.option("--topic", is_flag=True, help="read the Kafka topic ingest")
+@click.option("--folder", type=click.Path(path_type=Path), help="take CSV files dropped into this folder")
+@click.option("--metrics", help="HOST:PORT on which Prometheus finds /metrics; none unless given")
+@part_options
+def ingest(
+    bootstrap: str,
+    district: Path,
+    http: str | None,
+    cert: Path | None,
+    key: Path | None,
+    topic: bool,
+    folder: Path | None,
+    metrics: str | None,
+    leash: bool,
+    log_level: str,
+) -> None:
+    """Take readings of those who do not speak HJ 212: JSON by HTTP or from Kafka, CSV files from a folder.
+
+    Tokens of HTTP come from ENVSTREAM_INGEST_TOKEN_<NAME>, or the TOML file that ENVSTREAM_INGEST_TOKENS names
+    (table [token]). Beside an embedded broker it is the gateway that takes them: envstream up --ingest-http.
+    """
+    if not (http or topic or folder):
+        fail("ingest: no way in: give --http HOST:PORT, --topic or --folder DIR")
+    if (cert is None) != (key is None) or (cert and not http):
+        fail("ingest: --cert and --key belong together, and to --http")
+    registry = load_district(district)
+    begin_part(leash, log_level)
+    import asyncio
+
+    from streams.ingest_service import IngestPlan, IngestServiceError, serve
+
+    plan = IngestPlan(
+        bootstrap=bootstrap,
+        registry=registry,
+        ways=ways_in("--http", http, folder, topic=topic, tls=(cert, key) if cert else None),
+        metrics=(at := address(metrics, "--metrics", "")) and (at.host, at.port) if metrics else None,
+    )
+    try:
+        asyncio.run(serve(plan, lambda told: ready(ready="ingest", **told)))
+    except IngestServiceError as error:
+        fail(error)
+
+
+def device_secrets() -> Any:
+    """Passwords and keys of loggers from the environment, or the end with all errors."""
+    from streams.device_secrets import SecretsError, load
+
+    try:
+        return load()
+    except SecretsError as error:
         fail(error)
 
 
@@ -305,49 +439,320 @@ def init(bootstrap: str, partitions: int, replication: int) -> None:
         fail(error)
 
 
+# ---- a person asks a running gateway
+
+
+control_option = click.option(
+    "--control", help="HOST:PORT of the gateway's control connection; from the registry unless given"
+)
+
+
+def ask_gateway(control: str | None, district: Path, operation: dict[str, Any]) -> dict[str, Any]:
+    """One operation of the control connection, or the end with what it says."""
+    from streams.ask import AskError, ask
+
+    where: tuple[str, int] = ("127.0.0.1", 0)
+    if control:
+        found = address(control, "--control", "")
+        where = (found.host, found.port)
+    else:
+        where = ("127.0.0.1", load_district(district).receive.control_port)
+    try:
+        return ask(*where, operation)
+    except AskError as error:
+        fail(error)
+
+
+@main.group("registry")
+def registry_group() -> None:
+    """The district's registry: check it, put it into the log."""
+
+
+@registry_group.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+def registry_check(file: Path) -> None:
+    """Check a registry and say what it holds, or every error at once."""
+    registry = load_district(file)
+    click.echo(f"{registry.name} {registry.name_en} ({registry.digest})")
+    for name in ("groups", "areas", "stations", "sections", "reaches", "enterprises", "outlets", "limits", "loggers"):
+        click.echo(f"{name:12} {len(getattr(registry, name))}")
+
+
+@registry_group.command("apply")
+@click.argument("file", type=click.Path(path_type=Path))
+@control_option
+def registry_apply(file: Path, control: str | None) -> None:
+    """Put a checked registry into the log of a running gateway; nothing is restarted.
+
+    It holds for everything behind it in the log; verdicts of before keep the registry they were made under.
+    """
+    registry = load_district(file)
+    reply = ask_gateway(control, file, {"op": "registry", "text": registry.text, "place": str(file)})
+    click.echo(f"registry {reply['digest']} " + ("is in the log" if reply["changed"] else "was in force already"))
+
+
+@main.group()
+def loggers() -> None:
+    """The loggers of a running gateway: who is there, and what they are asked for."""
+
+
+@loggers.command("list")
+@control_option
+@district_option
+@click.option("--json", "as_json", is_flag=True, help="as JSON, with everything known")
+def loggers_list(control: str | None, district: Path, as_json: bool) -> None:
+    """Every logger that spoke since the gateway started."""
+    found = ask_gateway(control, district, {"op": "loggers"})["loggers"]
+    if as_json:
+        show(found)
+        return
+    click.echo(f"{'MN':26}{'source':20}{'edition':9}{'peer':23}{'packets':>9}{'clock s':>9}{'lost':>6}  request")
+    for one in found:
+        drift = "" if one["drift_ms"] is None else f"{one['drift_ms'] / 1000:+.1f}"
+        click.echo(
+            f"{one['mn']:26}{one['source']:20}{one['edition']:9}{one['peer'] or 'off-line':23}{one['packets']:9}"
+            f"{drift:>9}{one['lost_realtime']:6}  {one['asked'] or one['last_request'] or ''}"
+        )
+
+
+@loggers.command("backfill")
+@click.argument("source")
+@click.option("--from", "begin", required=True, help="start of the first hour, as 2026-11-22T08:00 (Beijing)")
+@click.option("--to", "end", required=True, help="start of the last hour, inclusive")
+@click.option("--minutes", is_flag=True, help="minutes instead of hours")
+@control_option
+@district_option
+def loggers_backfill(source: str, begin: str, end: str, minutes: bool, control: str | None, district: Path) -> None:
+    """Ask the logger of SOURCE (its id or MN) for hours it owes; sent when it is connected."""
+    from schemas import times
+
+    span = {}
+    for name, text in (("--from", begin), ("--to", end)):
+        try:
+            span[name] = times.parse_text(text)
+        except ValueError as error:
+            fail(f"{name} {text}: {error}: write it as 2026-11-22T08:00")
+    if span["--to"] < span["--from"]:
+        fail(f"--to {end} is before --from {begin}")
+    reply = ask_gateway(
+        control,
+        district,
+        {
+            "op": "backfill",
+            "source": source,
+            "cn": "2051" if minutes else "2061",
+            "begin_s": span["--from"],
+            "end_s": span["--to"],
+        },
+    )
+    click.echo(f"{reply['requests']} requests wait for the logger of {source}; see envstream loggers list")
+
+
+@loggers.command("command")
+@click.argument("source")
+@click.argument("cn")
+@control_option
+@district_option
+def loggers_command(source: str, cn: str, control: str | None, district: Path) -> None:
+    """Send the remote command CN to the logger of SOURCE; the registry must enable it for that logger."""
+    ask_gateway(control, district, {"op": "command", "source": source, "cn": cn})
+    click.echo(f"CN {cn} goes to the logger of {source}; see envstream loggers list")
+
+
+@main.command("clock")
+@click.option("--confirm", is_flag=True, help="believe the wall clock after a jump, and go on")
+@control_option
+@district_option
+def clock_command(confirm: bool, control: str | None, district: Path) -> None:
+    """What time a gateway's log has, and whether it waits because the wall clock leapt ahead."""
+    reply = ask_gateway(control, district, {"op": "confirm", "confirm": confirm})
+    from schemas import times
+
+    click.echo(f"log {reply['log'] or 'empty'}, now {times.text(reply['now'] // 1000)}")
+    if reply["held"]:
+        minutes = reply["jump_ms"] / 60_000
+        cure = "confirmed: going on" if confirm else "nothing is taken: set it back, or say --confirm"
+        click.echo(f"the wall clock leapt {minutes:.0f} minutes ahead; {cure}")
+
+
 # ---- recorded data
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--to", "target", required=True, help="hj212://HOST:PORT of a gateway")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--to", "target", required=True, help="hj212://HOST:PORT of a gateway, or a file: write a recording")
 @click.option("--control", help="HOST:PORT of its control connection; the port after the gateway's unless given")
 @click.option("--live", is_flag=True, help="send by the wall clock, without a control connection")
 @district_option
 @click.option("--speed", default="max", show_default=True, help="times real time, or max")
 @click.option("--json", "as_json", is_flag=True, help="the report as JSON")
 def replay(
-    files: tuple[Path, ...], target: str, control: str | None, live: bool, district: Path, speed: str, as_json: bool
+    files: tuple[str, ...], target: str, control: str | None, live: bool, district: Path, speed: str, as_json: bool
 ) -> None:
-    """Recorded hours as live traffic: one logger per station, over TCP, waiting for every answer."""
+    r"""Recorded data as live traffic: one logger per station, over TCP, waiting for every answer.
+
+    FILES are hourly air CSV, recordings, or the evidence of a system: a --data folder of `up`, kafka://HOST:PORT.
+
+    \b
+    envstream replay hours.csv.gz --to hj212://127.0.0.1:9212
+    envstream replay kafka://broker:9092 --to evidence.jsonl.gz     the packets of a production system, as a recording
+    envstream replay evidence.jsonl.gz --district districts/example --to hj212://127.0.0.1:9212
+    """
     set_up_logging("warning")
     registry = load_district(district)
     import asyncio
 
     from streams.air_csv import AirFileError
-    from streams.player import ReplayError, ReplayPlan
+    from streams.player import RecordingError, ReplayError, ReplayPlan, record
     from streams.player import replay as play
 
+    to_file = not target.startswith("hj212://")
     plan = ReplayPlan(
         files=files,
         registry=registry,
-        to=address(target, "--to", "hj212://"),
+        to=address("127.0.0.1:1" if to_file else target, "--to", "" if to_file else "hj212://"),
         control=address(control, "--control", "") if control else None,
         live=live,
         speed=times_real(speed),
     )
     try:
-        with progress_bar("重放 replay") as progress:
-            report = asyncio.run(play(plan, progress)).as_dict()
+        if to_file:
+            report: dict[str, Any] = {"to": target, "packets": record(plan, Path(target))}
+        else:
+            with progress_bar("重放 replay") as progress:
+                report = asyncio.run(play(plan, progress)).as_dict()
     except KeyboardInterrupt:
         sys.exit(130)
-    except (AirFileError, ReplayError) as error:
+    except (AirFileError, RecordingError, ReplayError) as error:
         fail(error)
+    show_report(report, as_json)
+
+
+def show_report(report: dict[str, Any], as_json: bool) -> None:
+    """What a replay or a simulation did."""
     if as_json:
         show(report)
-    else:
-        for name, value in report.items():
-            click.echo(f"{name.replace('_', ' '):16} {value}")
+        return
+    for name, value in report.items():
+        if name == "truth":
+            continue
+        if isinstance(value, (dict, list)):
+            pairs = value.items() if isinstance(value, dict) else ((each, "") for each in value)
+            value = ", ".join(f"{key} {count}".strip() for key, count in pairs) or "-"
+        click.echo(f"{name.replace('_', ' '):16} {value}")
+
+
+@main.command()
+@click.option(
+    "--district",
+    type=click.Path(path_type=Path),
+    default=EXAMPLE_DISTRICT,
+    help="the district's registry; the example district unless given",
+)
+@click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True)
+@click.option(
+    "--start", type=click.DateTime(["%Y-%m-%d"]), help="first day; 2026-04-06 unless given, with --speed 1 today"
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="of everything that is chance")
+@click.option(
+    "--scenario",
+    "names",
+    multiple=True,
+    metavar="FILE[@STRENGTH]",
+    help="what happens: a TOML file, or one of the district's scenarios by name; may be repeated",
+)
+@click.option(
+    "--full", multiple=True, metavar="DAY", help="a day with instants and minutes: 3, 2-4 or all; may be repeated"
+)
+@click.option("--to", "target", help="FILE of a recording (.gz by its name), hj212://HOST:PORT, or kafka")
+@click.option("--control", help="HOST:PORT of the gateway's control connection; from the registry unless given")
+@bootstrap_option
+@click.option("--speed", default="max", show_default=True, help="max, 1 (the wall clock), or times real time")
+@click.option(
+    "--step",
+    type=click.IntRange(1, 600),
+    default=10,
+    show_default=True,
+    help="virtual seconds sent under one setting of the gateway's clock; larger is faster",
+)
+@click.option("--truth", is_flag=True, help="list what must be concluded; without --to, only that")
+@click.option("--json", "as_json", is_flag=True, help="the report as JSON, with the truth")
+def simulate(
+    district: Path,
+    days: int,
+    start: Any,
+    seed: int,
+    names: tuple[str, ...],
+    full: tuple[str, ...],
+    target: str | None,
+    control: str | None,
+    bootstrap: str,
+    speed: str,
+    step: int,
+    truth: bool,
+    as_json: bool,
+) -> None:
+    r"""A whole district that behaves, or misbehaves on demand: the same seed says the same bytes.
+
+    \b
+    envstream simulate --days 30 --to /dev/null                          how fast it is
+    envstream simulate --full 3 --scenario episode --to week.jsonl.gz    a recording, for `envstream replay`
+    envstream simulate --scenario exceedance@0.99 --to hj212://127.0.0.1:9212   just below the limit
+    envstream simulate --speed 1 --full all --to hj212://127.0.0.1:9212  as on the wall clock, from now on
+    """
+    set_up_logging("warning")
+    from streams.player import RecordingError, ReplayError
+    from streams.simulator.planning import PlanError, plan_of
+    from streams.simulator.simulate import Kafka, Simulation, run, truth_of
+
+    registry = load_district(district)
+    try:
+        plan = plan_of(
+            registry,
+            district,
+            days=days,
+            start=None if start is None else start.date(),
+            seed=seed,
+            scenarios=names,
+            full=full,
+            wall=speed == "1",
+        )
+        if target is None:
+            if not truth:
+                fail("simulate: nowhere to send it: give --to FILE, hj212://HOST:PORT or kafka; or say --truth alone")
+            told = truth_of(plan)
+            show(told) if as_json else show_truth(plan)
+            return
+        if target == "kafka":
+            to: Any = Kafka(bootstrap, district)
+        else:
+            to = address(target, "--to", "hj212://") if target.startswith("hj212://") else Path(target)
+        simulation = Simulation(
+            registry=registry,
+            plan=plan,
+            to=to,
+            control=address(control, "--control", "") if control else None,
+            speed=times_real(speed),
+            wall=speed == "1" and not isinstance(to, Path),
+            step_ms=step * 1000,
+        )
+        with progress_bar("仿真 simulate", "hours") as progress:
+            report = run(simulation, progress)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (PlanError, RecordingError, ReplayError) as error:
+        fail(error)
+    show_report(report, as_json)
+    if truth and not as_json:
+        show_truth(plan)
+
+
+def show_truth(plan: Any) -> None:
+    """What must be concluded from a plan, a line each."""
+    for scenario in plan.scenarios:
+        click.echo(f"{scenario.title} {scenario.title_en} ({scenario.name}, × {scenario.strength})")
+        for each in scenario.truth(plan.start_s, plan.full):
+            click.echo(f"  {each}")
 
 
 def address(text: str, option: str, scheme: str) -> Any:
@@ -374,23 +779,23 @@ def times_real(speed: str) -> float | None:
 
 
 @contextlib.contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, told what is done and what there is."""
+def progress_bar(label: str, unit: str = "rows") -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, told what is done and what there is (0: nobody knows)."""
     if not sys.stderr.isatty():  # a log, not a person watching: a line every tenth
         told = 0
 
         def line(done: int, total: int) -> None:
             nonlocal told
-            if done * 10 // total > told:
+            if total and done * 10 // total > told:
                 told = done * 10 // total
-                click.echo(f"{label}: {told * 10} % of {total} rows", err=True)
+                click.echo(f"{label}: {told * 10} % of {total} {unit}", err=True)
 
         yield line
         return
     with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True) as bar:
 
         def progress(done: int, total: int) -> None:
-            bar.length = total
+            bar.length = total or done
             if done == total or done - bar.pos >= total / 200:
                 bar.update(done - bar.pos)
 
@@ -646,6 +1051,87 @@ def rules_water_command(
         fail(error)
 
 
+@rules.command("emission")
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="of lines that have none; picks the editions")
+def rules_emission_command(date: Any) -> None:
+    r"""Verdict of an hour or a day of an outlet against its limits.
+
+    
+    echo '{"id":1,"o2":"8.7","ref_o2":6,"items":{"NOx":{"avg":50,"zs":"61.0"}},"limits":{"NOx":50}}' |
+        envstream rules emission
+    """
+    from standards.emission.verdicts import rules_emission
+
+    answer(rules_emission(stdin_lines(), date=date.date() if date is not None else None))
+
+
+@main.group("hj212")
+def hj212_group() -> None:
+    """The wire of loggers, stdin to stdout; nothing is sent anywhere."""
+
+
+sm4_keys_option = click.option("--key", "keys", multiple=True, metavar="MN=HEX", help="SM4 key of a logger of 2025")
+
+
+@hj212_group.command("decode")
+@sm4_keys_option
+@click.option(
+    "--crc-mode",
+    type=click.Choice(["hj212", "modbus", "either"]),
+    default="hj212",
+    show_default=True,
+    help="the checksum",
+)
+def hj212_decode_command(keys: tuple[str, ...], crc_mode: str) -> None:
+    """Any bytes in, one JSON object per packet or rejected piece out."""
+    from streams.hj212 import tool
+
+    any_mode: Any = crc_mode
+    try:
+        answer(tool.decode(stdin_chunks(), tool.keys_of(keys), any_mode))
+    except tool.ToolError as error:
+        fail(error)
+
+
+@hj212_group.command("encode")
+@sm4_keys_option
+@click.option(
+    "--crc-mode", type=click.Choice(["hj212", "modbus"]), default="hj212", show_default=True, help="the checksum"
+)
+def hj212_encode_command(keys: tuple[str, ...], crc_mode: str) -> None:
+    r"""JSON lines as decode gives them in, packets out.
+
+    \b
+    echo '{"head":{"ST":"31","CN":"2011","MN":"M1","Flag":"5"},"data":{"a21026":{"Rtd":"3.5"}}}' |
+        envstream hj212 encode
+    """
+    from streams.hj212 import tool
+
+    any_mode: Any = crc_mode
+    try:
+        lines = iter(lambda: sys.stdin.buffer.readline(tool.LONGEST_LINE + 1), b"")
+        for packet in tool.encode(lines, tool.keys_of(keys), any_mode):
+            click.echo(packet, nl=False)
+    except tool.ToolError as error:
+        fail(error)
+    except BrokenPipeError:
+        reader_has_gone()
+
+
+@hj212_group.command("crc")
+@click.option("--modbus", is_flag=True, help="the checksum of Modbus, which some loggers send in its place")
+def hj212_crc_command(modbus: bool) -> None:
+    """The checksum of a segment, byte for byte as it stands on stdin: use printf, echo adds a line end."""
+    from streams.hj212 import tool
+
+    click.echo(tool.checksum(stdin_chunks(), modbus))
+
+
+def stdin_chunks() -> Iterator[bytes]:
+    """Bytes of standard input as they come."""
+    return iter(lambda: os.read(sys.stdin.fileno(), 65_536), b"")
+
+
 def stdin_lines() -> Iterator[str]:
     """Lines of standard input, UTF-8 whatever the locale says."""
     for line in sys.stdin.buffer:
@@ -658,8 +1144,13 @@ def answer(lines: Iterator[dict[str, Any]]) -> None:
         for line in lines:
             click.echo(json.dumps(line, ensure_ascii=False))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        reader_has_gone()
+
+
+def reader_has_gone() -> NoReturn:
+    """The end, without a word: what is still to be flushed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 if __name__ == "__main__":

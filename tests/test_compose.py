@@ -27,7 +27,7 @@ def filled(text: str) -> str:
 
 
 def test_it_has_the_parts_of_the_design() -> None:
-    assert set(SERVICES) == {"kafka", "influxdb", "grafana", "init", "gateway", "worker", "sink"}
+    assert set(SERVICES) == {"kafka", "influxdb", "grafana", "init", "gateway", "worker", "sink", "ingest"}
     assert "version" not in COMPOSE, "no version key: Compose ignores it and warns"
 
 
@@ -106,7 +106,11 @@ def test_secrets_come_from_the_environment_only() -> None:
 
 def test_only_what_a_person_or_a_logger_needs_is_published_and_on_loopback_first() -> None:
     published = {name: [filled(p) for p in s["ports"]] for name, s in SERVICES.items() if "ports" in s}
-    assert published == {"grafana": ["127.0.0.1:3000:3000"], "gateway": ["127.0.0.1:9212:9212"]}
+    assert published == {
+        "grafana": ["127.0.0.1:3000:3000"],
+        "gateway": ["127.0.0.1:9212:9212"],
+        "ingest": ["127.0.0.1:9220:9220"],
+    }
 
 
 @pytest.mark.parametrize("name", SERVICES)
