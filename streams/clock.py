@@ -14,6 +14,11 @@ JUMP_MS = 10 * 60_000
 """A wall clock that leaps further than this is not believed before a person confirms it: "now" of a log never goes
 back, so one wrong hour would close days that are not over, for ever."""
 
+DRIFT = 0.01
+"""Of the time that passed: what a clock may gain and be believed, 36 s an hour."""
+LAST_MS = 4_102_444_800_000
+"""1 January 2100: no virtual clock is set beyond, because now never goes back."""
+
 
 class ClockError(ValueError):
     """A clock of the other kind than the log's, or one that cannot be set now."""
@@ -51,7 +56,9 @@ class WriterClock:
         self.kind = kind
         self._virtual_ms = now_ms
         self._wall, self._steady = wall_ms, since_boot_ms
-        self._seen = (wall_ms(), since_boot_ms())
+        self._begin_ms = wall_ms() - since_boot_ms()
+        self._believed_ms = 0.0  # how far the wall clock has moved against the steady one, as far as it is believed
+        self._looked_ms = since_boot_ms()
 
     def now_ms(self) -> int:
         """Now, in epoch milliseconds; never goes back in a virtual log, and is 0 there until a player has set it.
@@ -67,11 +74,16 @@ class WriterClock:
         """How far the wall clock has leapt ahead of the time that passed since it was last believed."""
         if self.kind == VIRTUAL:
             return 0
-        wall, steady = self._wall(), self._steady()
-        jump = wall - self._seen[0] - (steady - self._seen[1])
-        if jump <= JUMP_MS:
-            self._seen = (wall, steady)
-        return jump
+        steady = self._steady()
+        moved = self._wall() - steady - self._begin_ms
+        jump = moved - self._believed_ms
+        if jump <= 0:
+            self._believed_ms = moved  # backward it may always go: nothing is closed by that
+        elif jump <= JUMP_MS:
+            # Believed at the pace of an honest clock's drift, so that many small leaps are one large one.
+            self._believed_ms += min(jump, (steady - self._looked_ms) * DRIFT)
+        self._looked_ms = steady
+        return round(jump)
 
     @property
     def held(self) -> bool:
@@ -81,7 +93,7 @@ class WriterClock:
     def confirm(self) -> int:
         """Believe the wall clock as it is now; the jump that was confirmed, in ms."""
         jump = self.jump_ms
-        self._seen = (self._wall(), self._steady())
+        self._believed_ms = self._wall() - self._steady() - self._begin_ms
         return jump
 
     @property
@@ -98,8 +110,10 @@ class WriterClock:
         """Set a virtual clock forward; what it is now.
 
         Raises:
-            ClockError: the log is live.
+            ClockError: the log is live, or that is no time of this century.
         """
+        if to_ms > LAST_MS:
+            raise ClockError(f"clock to {to_ms:.3g} ms: beyond the year 2100")
         if self.kind == LIVE:
             raise ClockError("this log is live: a replay needs a virtual one; give another folder, or a new log")
         self.kind = VIRTUAL

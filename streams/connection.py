@@ -19,7 +19,13 @@ sends a byte now and then to hold the line."""
 MOST_PARTIAL = 3
 """Packets given up in a row before the connection is closed."""
 MOST_JUNK_BYTES = 64 * 1024
-"""Bytes that are no packet since the last good one; whoever sends more is no logger."""
+"""What a peer may say since the last packet of a registered logger that is none of one; each piece of it costs a
+message of its own, and counts PIECE_BYTES more than it has."""
+PIECE_BYTES = 64
+SLICE_BYTES = 16 * 1024
+"""Framed at once: what a hostile peer sends costs up to 4 µs a byte, and the others wait that long."""
+MOST_FROM_ONE = 500
+"""Packets of one connection not yet in the log; beyond this that peer waits, and nobody else."""
 STRANGER_S = 60.0
 """Time in which a connection must have said something of a registered logger."""
 
@@ -43,11 +49,12 @@ class Connection(asyncio.Protocol):
         self.port = 0
         self.bytes_in = self.waiting = 0
         self.mns: set[str] = set()
+        self._ended = False
         self._heard = self._since = 0.0
         self._partial_since: float | None = None
         self._partials = self._junk = 0
         self._held: list[bytes] = []
-        self._wanted = self._writable = True
+        self._wanted = self._writable = self._calm = True
 
     # ---- asyncio
 
@@ -82,25 +89,41 @@ class Connection(asyncio.Protocol):
             self.gateway.lost(self)
 
     def _feed(self, data: bytes) -> None:
-        before = self.framer.handled
-        pieces = self.framer.feed(data)
-        if self.framer.buffered and (self._partial_since is None or self.framer.handled != before):
-            self._partial_since = self._heard
-        elif not self.framer.buffered:
-            self._partial_since = None
-        self._take(pieces)
+        for at in range(0, len(data), SLICE_BYTES):
+            if self._ended:
+                return
+            before = self.framer.handled
+            pieces = self.framer.feed(data[at : at + SLICE_BYTES])
+            if self.framer.buffered and (self._partial_since is None or self.framer.handled != before):
+                self._partial_since = self._heard
+            elif not self.framer.buffered:
+                self._partial_since = None
+            self._take(pieces)
 
     def _take(self, pieces: list[hj212.Piece]) -> None:
         if not pieces:
             return
-        for piece in pieces:
-            if isinstance(piece, hj212.Rejected):
-                self._junk += len(piece.raw)
-            else:
-                self._junk = self._partials = 0
         self.gateway.arrived(self, pieces)
         if self._junk > MOST_JUNK_BYTES:
-            self.close("junk", "more than 64 KiB that is no HJ 212")
+            self.close("junk", "more than 64 KiB that is no packet of a registered logger")
+        elif self._calm and self.waiting > MOST_FROM_ONE:
+            self._calm = False
+            self.read(self._wanted)
+
+    def good(self) -> None:
+        """It said a packet of a registered logger."""
+        self._junk = self._partials = 0
+
+    def bad(self, raw: bytes) -> None:
+        """It said something else."""
+        self._junk += len(raw) + PIECE_BYTES
+
+    def done(self) -> None:
+        """One of its packets is in the log."""
+        self.waiting -= 1
+        if not self._calm and self.waiting < MOST_FROM_ONE // 2:
+            self._calm = True
+            self.read(self._wanted)
 
     def pause_writing(self) -> None:
         """Of asyncio: a logger that does not read its answers is not read either, so memory stays bounded."""
@@ -128,9 +151,13 @@ class Connection(asyncio.Protocol):
 
     def read(self, reading: bool) -> None:
         """Read from the socket, or let the peer wait."""
+        if reading and not self._wanted:  # nobody listened: the silence was ours
+            self._heard = self._since = asyncio.get_running_loop().time()
+            self._partial_since = self._heard if self.framer.buffered else None
         self._wanted = reading
         if self.transport is not None and not self.transport.is_closing():
-            (self.transport.resume_reading if reading and self._writable else self.transport.pause_reading)()
+            reading = reading and self._writable and self._calm
+            (self.transport.resume_reading if reading else self.transport.pause_reading)()
 
     def send(self, data: bytes) -> bool:
         """Send, if anybody is there."""
@@ -142,6 +169,7 @@ class Connection(asyncio.Protocol):
     def close(self, reason: str, why: str) -> None:
         """End the connection for a reason that is counted and told."""
         if self.transport is not None and not self.transport.is_closing():
+            self._ended = True
             log.warning("%s closed: %s", self.peer, why)
             self.gateway.metrics.closed.labels(reason).inc()
             # not close(): a peer that reads nothing would keep it for ever

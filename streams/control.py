@@ -19,7 +19,8 @@ from schemas.messages import Dead, encode
 from schemas.registry import parse
 from streams.clock import VIRTUAL, ClockError
 from streams.gateway import Gateway
-from streams.journal import Record
+from streams.journal import JournalError, Record
+from streams.writer import WriterError
 
 log = logging.getLogger("envstream.control")
 
@@ -70,7 +71,10 @@ class Control:
         async with self._one_at_a_time:
             try:
                 return await operation(asked)
-            except (ClockError, KeyError, TypeError, ValueError) as error:
+            except (WriterError, JournalError) as error:
+                self.gateway.fail(error)
+                return {"ok": False, "error": str(error)}
+            except (ClockError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
                 return {"ok": False, "error": str(error)}
 
     async def _hello(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -98,8 +102,8 @@ class Control:
         return {"ok": True, "loggers": self.gateway.loggers()}
 
     async def _backfill(self, asked: dict[str, Any]) -> dict[str, Any]:
-        pieces = self.gateway.want(asked["source"], asked["cn"], int(asked["begin_s"]), int(asked["end_s"]))
-        return {"ok": True, "requests": pieces}
+        hours = self.gateway.want(asked["source"], asked["cn"], int(asked["begin_s"]), int(asked["end_s"]))
+        return {"ok": True, "hours": hours}
 
     async def _command(self, asked: dict[str, Any]) -> dict[str, Any]:
         self.gateway.command(asked["source"], asked["cn"])

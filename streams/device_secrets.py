@@ -78,6 +78,7 @@ def load(environment: Mapping[str, str] = os.environ) -> DeviceSecrets:
         for prefix, table in ((SM4, "sm4"), (PASSWORD, "password")):
             if name.startswith(prefix):
                 found[table][name.removeprefix(prefix)] = value
+    errors += [f"password of {mn}: empty" for mn, text in found["password"].items() if not text]
     keys: dict[str, bytes] = {}
     for mn, text in found["sm4"].items():
         if _KEY.fullmatch(text.strip()):

@@ -22,6 +22,7 @@ from schemas.hj212_codes import (
     CN_DATA_ANSWER,
     CN_HEARTBEAT,
     CN_HOUR,
+    CN_MINUTE,
     CN_NOTICE_ANSWER,
     CN_REQUEST_ANSWER,
     CN_RESULT,
@@ -37,7 +38,7 @@ from streams.clock import LIVE, VIRTUAL, WriterClock
 from streams.connection import Connection
 from streams.device_secrets import DeviceSecrets
 from streams.gateway_metrics import Metrics, verdict_class
-from streams.intake import DIALOGUE, KEPT, OK, Arrival, Intake
+from streams.intake import ALIVE, DIALOGUE, KEPT, OK, Arrival, Intake
 from streams.reading_rows import PacketUnusable, is_data, read_packet
 from streams.requests import Request, Requests
 from streams.sessions import Session
@@ -58,13 +59,12 @@ _ST_OF_KIND = {"air": ST_AIR, "water": ST_SURFACE_WATER, "emission": ST_FLUE_GAS
 
 @dataclass(slots=True)
 class _Said(Arrival):
-    """A packet that arrived on a connection; ``joined`` are connections on which it came again meanwhile."""
+    """What arrived on a connection; ``came_on`` has it, and those on which it came again meanwhile, the last last."""
 
-    connection: Connection | None = None
     packet: hj212.Packet | None = None
     answered: bool = False
     at: float = 0.0
-    joined: list[Connection] = field(default_factory=list)
+    came_on: list[Connection] = field(default_factory=list)
 
 
 class Gateway:
@@ -109,7 +109,13 @@ class Gateway:
         self._pending: dict[bytes, _Said] = {}
         self._last_qn_ms = 0
         self._was_held = False
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watched()
+
+    def fail(self, error: BaseException) -> None:
+        """The log cannot be written: whoever runs the gateway ends it."""
+        if not self.failure.done():
+            self.failure.set_exception(error)
 
     def _watched(self) -> None:
         watch = self.metrics.watch
@@ -125,6 +131,11 @@ class Gateway:
             "envstream_realtime_lost",
             "Realtime values that never came, since start",
             lambda: sum(s.lost_realtime for s in self.sessions.values()),
+        )
+        watch(
+            "envstream_split_incomplete",
+            "Split packets whose parts did not all come, since start",
+            lambda: sum(s.incomplete for s in self.sessions.values()),
         )
         watch("envstream_waiting", "Packets not yet written", lambda: self.intake.waiting)
         watch("envstream_reading_paused", "1 while sockets are not read", lambda: float(self.intake.full))
@@ -166,7 +177,7 @@ class Gateway:
         self.metrics.accepted.inc()
         if self.intake.full or self.clock_held():
             # not at once: asyncio begins to read after connection_made, whatever was said in it
-            asyncio.get_running_loop().call_soon(connection.read, False)
+            asyncio.get_running_loop().call_soon(lambda: connection.read(not (self.intake.full or self._was_held)))
         return None
 
     def lost(self, connection: Connection) -> None:
@@ -204,48 +215,74 @@ class Gateway:
         taken: list[Arrival] = []
         for piece in pieces:
             if isinstance(piece, hj212.Frame):
-                said = self._packet(connection, piece, received, now)
-                if said is None:
+                if self._joins(connection, piece):
                     continue
+                said = self._packet(connection, piece, received, now)
             else:
-                mn = piece.mn if isinstance(piece, hj212.Sealed) else ""
-                said = _Said(
-                    piece.raw, connection.peer, mn, received, piece.reason, None, self._group(mn), self._written,
-                    connection=connection, at=now,
-                )  # fmt: skip
+                said = self._said(connection, piece.raw, received, now)
+                said.verdict = piece.reason
+                if isinstance(piece, hj212.Sealed):
+                    said.mn, said.group = piece.mn, self._group(piece.mn)
+            if said.verdict in ALIVE or said.answered:
+                connection.good()
+            elif self.clock.kind != VIRTUAL or said.verdict != UNLISTED:  # a replay may have stations nobody listed
+                connection.bad(said.raw)
             taken.append(said)
+            if said.answered:
+                self._pending[said.raw] = said
             connection.waiting += 1
         self.intake.take(taken)
 
-    def _packet(self, connection: Connection, frame: hj212.Frame, received: int, now: float) -> _Said | None:
-        """What a packet is; None for a resend of one that is being written."""
+    def _joins(self, connection: Connection, frame: hj212.Frame) -> bool:
+        """Whether it is a resend of a packet that is being written; then the one answer goes where it came last."""
         pending = self._pending.get(frame.raw)
-        if pending is not None:
-            self.metrics.joined.inc()
-            pending.joined.append(connection)
+        if pending is None:
+            return False
+        self.metrics.joined.inc()
+        came_on = pending.came_on
+        if connection in came_on:
+            came_on.remove(connection)
+        else:
             connection.waiting += 1
-            return None
-        said = _Said(
-            frame.raw, connection.peer, "", received, OK, None, "", self._written, connection=connection, at=now
-        )
+        came_on.append(connection)
+        return True
+
+    def _packet(self, connection: Connection, frame: hj212.Frame, received: int, now: float) -> _Said:
+        """What a packet is, whatever it holds: one that breaks something is evidence like any other."""
+        said = self._said(connection, frame.raw, received, now)
+        try:
+            self._judge(said, frame, connection, received, now)
+        except Exception:
+            log.exception("%s: a packet that nobody foresaw; it is kept: %.200r", connection.peer, frame.raw)
+            said.verdict, said.reading, said.answered = "unforeseen: see the log of the gateway", None, False
+        return said
+
+    def _said(self, connection: Connection, raw: bytes, received: int, now: float) -> _Said:
+        return _Said(raw, connection.peer, "", received, OK, None, "", self._written, came_on=[connection], at=now)
+
+    def _judge(self, said: _Said, frame: hj212.Frame, connection: Connection, received: int, now: float) -> None:
         try:
             packet = said.packet = hj212.parse(frame)
         except hj212.PacketError as error:
             said.verdict = str(error)
-            return said
+            return
         said.mn = packet.mn
         origin = self.intake.index.of(packet, received)
-        if origin is None:
+        today = None if origin is not None else self.intake.index.at(packet.mn, self._today())
+        listed = origin or today
+        if listed is None:
             said.verdict = UNLISTED
             said.cure = f"MN {packet.mn} is in no registry: add its station, or look at the logger"
-            return said
-        said.group = origin.source.group
-        if origin.logger.password and not self.secrets.password_fits(packet.mn, packet.pw):
+            return
+        said.group = listed.source.group
+        if listed.logger.password and not self.secrets.password_fits(packet.mn, packet.pw):
             said.verdict, said.cure = PASSWORD, f"PW of MN {packet.mn} is not the one given for it"
-            return said
+            return
         self.intake.begin_live()
-        self._hear(connection, packet, origin, received, now)
-        if is_data(packet):
+        self._hear(connection, packet, listed, received, now)
+        if origin is None:  # its battery is empty, or it measured before it was listed
+            said.verdict = f"DataTime {packet.data_time}: its MN was not listed then: look at the logger's clock"
+        elif is_data(packet):
             try:
                 said.reading = read_packet(packet, origin)
             except PacketUnusable as error:
@@ -254,9 +291,6 @@ class Gateway:
             said.verdict = DIALOGUE if packet.cn in _DIALOGUE else KEPT
         # An unusable one is answered too: it is kept, and resending cures nothing.
         said.answered = packet.answer_wanted and (packet.cn in _NOTICES or packet.cn[:1] in "23")
-        if said.answered:
-            self._pending[frame.raw] = said
-        return said
 
     def _group(self, mn: str) -> str:
         origin = self.intake.index.at(mn, self._today()) if mn else None
@@ -277,24 +311,29 @@ class Gateway:
         session.crc = packet.crc
         session.hear(packet, origin, received)
         self.requests.heard(packet, now)
-        if packet.cn == CN_ASK_TIME and CN_SET_TIME in origin.logger.commands:
-            self.requests.command(mn, CN_SET_TIME, {})
+        if packet.cn == CN_ASK_TIME and CN_SET_TIME in origin.logger.commands and self.clock.kind == LIVE:
+            self.requests.command(mn, CN_SET_TIME)
 
     def _written(self, arrival: Arrival) -> None:
         """The log has it: answer, once, where it was said last."""
         assert isinstance(arrival, _Said)
-        assert arrival.connection is not None
-        came_on = [arrival.connection, *arrival.joined]
         if arrival.answered:
-            assert arrival.packet is not None
             self._pending.pop(arrival.raw, None)
-            notice = arrival.packet.cn in _NOTICES
-            answer = hj212.answer_9013(arrival.packet) if notice else hj212.answer_9014(arrival.packet)
-            if any(connection.send(answer) for connection in reversed(came_on)):
-                self.metrics.answers.labels(CN_NOTICE_ANSWER if notice else CN_DATA_ANSWER).inc()
-        for connection in came_on:
-            connection.waiting -= 1
+            self._answer(arrival)
+        for connection in arrival.came_on:
+            connection.done()
             self._forget(connection)
+
+    def _answer(self, said: _Said) -> None:
+        assert said.packet is not None
+        notice = said.packet.cn in _NOTICES
+        try:
+            answer = hj212.answer_9013(said.packet) if notice else hj212.answer_9014(said.packet)
+        except ValueError as error:
+            log.error("logger %s: no answer can be written: %s", said.mn, error)
+            return
+        if any(connection.send(answer) for connection in reversed(said.came_on)):
+            self.metrics.answers.labels(CN_NOTICE_ANSWER if notice else CN_DATA_ANSWER).inc()
 
     def _written_all(self, batch: list[Arrival]) -> None:
         now = asyncio.get_running_loop().time()
@@ -326,14 +365,19 @@ class Gateway:
     # ---- requests
 
     def want(self, source: str, cn: str, begin_s: int, end_s: int) -> int:
-        """Ask the logger of a source for hours or minutes; how many requests that makes.
+        """Ask the logger of a source for hours or minutes; how many hours that adds to what it owes.
 
         Raises:
-            ValueError: no such source on that date, or a virtual log.
+            ValueError: no such source on that date, nothing that can be asked for, or a virtual log.
         """
+        if cn not in (CN_HOUR, CN_MINUTE):
+            raise ValueError(f"CN {cn}: backfill asks for {CN_HOUR} (hours) or {CN_MINUTE} (minutes)")
         if self.clock.kind == VIRTUAL:
             raise ValueError("this log is virtual: a replay brings its own backfill")
-        mn = self._mn_of(source, times.civil(begin_s).date())
+        now_s = self.clock.now_ms() // 1000
+        if not begin_s <= end_s <= now_s:
+            raise ValueError("backfill ends at the latest now, and not before it begins")
+        mn = self._mn_of(source, times.civil(end_s).date())
         return self.requests.want(mn, cn, begin_s, end_s)
 
     def command(self, source: str, cn: str) -> None:
@@ -350,7 +394,7 @@ class Gateway:
             )
         if cn != CN_SET_TIME:
             raise ValueError(f"CN {cn}: this version sends 1012 (set clock) alone")
-        self.requests.command(mn, cn, {})
+        self.requests.command(mn, cn)
 
     def follow(self, topic: str, value: bytes) -> None:
         """What others wrote into the log: hours owed, and a registry put there by another gateway."""
@@ -449,12 +493,11 @@ class Gateway:
             for connection in list(self.connections):
                 connection.check(now, idle_s)
             for session in self.sessions.values():
-                if late := session.overdue(self.clock.now_ms()):
-                    self.metrics.split_incomplete.inc(late)
+                session.overdue(self.clock.now_ms())
             if not held:
                 self.requests.check(now, self._origin)
             for outcome, count in self.requests.outcomes.items():
-                self.metrics.requests.labels(outcome if len(outcome) < 24 else "other").inc(count - outcomes[outcome])
+                self.metrics.requests.labels(outcome).inc(count - outcomes[outcome])
             outcomes = self.requests.outcomes.copy()
 
     def loggers(self) -> list[dict[str, Any]]:

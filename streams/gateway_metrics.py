@@ -36,7 +36,6 @@ class Metrics:
         self.refused = Counter("envstream_connections_refused", "Connections not admitted", ["reason"], registry=r)
         self.closed = Counter("envstream_connections_closed", "Connections closed by us", ["reason"], registry=r)
         self.accepted = Counter("envstream_connections_accepted", "Connections admitted", registry=r)
-        self.split_incomplete = Counter("envstream_split_incomplete", "Split packets without all parts", registry=r)
         self.requests = Counter(
             "envstream_requests", "Requests to loggers (backfill, commands), by how they ended", ["outcome"], registry=r
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -35,6 +36,10 @@ from streams.writer import Recovered, Writer, WriterError
 log = logging.getLogger("envstream.gateway")
 
 CLOCK_KEY = b"clock"
+HANDSHAKE_S = 10.0
+"""For TLS; until it is done a peer is counted nowhere."""
+OWN_FILES = 200
+"""Descriptors beside the connections: journal, broker, metrics, TLS peers that shake hands."""
 LOCK_PATIENCE_S = 30.0
 """A gateway whose parent was killed ends by itself within half of this."""
 
@@ -80,6 +85,7 @@ async def serve(plan: GatewayPlan, ready: Callable[[dict[str, Any]], None]) -> N
     Raises:
         GatewayError: with one line for a person.
     """
+    _make_room_for(plan.registry.receive.most_connections + OWN_FILES)
     try:
         for note in plan.secrets.check(plan.registry):
             log.warning("%s", note)
@@ -95,6 +101,15 @@ async def serve(plan: GatewayPlan, ready: Callable[[dict[str, Any]], None]) -> N
         await _serve(plan, writer, ports, ways, ready)
     except (WriterError, JournalError, WaysError) as error:
         raise GatewayError(str(error)) from None
+
+
+def _make_room_for(files: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < files:
+        log.warning("only %d files may be open: raise it with ulimit -n, or lower [receive] most_connections", wanted)
 
 
 @dataclass(frozen=True)
@@ -160,7 +175,10 @@ async def _serve(plan: GatewayPlan, writer: Writer, ports: _Ports, ways: Ways, r
     servers = [server]
     told = {"port": ports.loggers.getsockname()[1], "control_port": ports.control.getsockname()[1], "log": kind}
     if ports.tls is not None:
-        servers.append(await loop.create_server(lambda: Connection(gateway), sock=ports.tls, ssl=ports.context))
+        tls = await loop.create_server(
+            lambda: Connection(gateway), sock=ports.tls, ssl=ports.context, ssl_handshake_timeout=HANDSHAKE_S
+        )
+        servers.append(tls)
         told["tls_port"] = ports.tls.getsockname()[1]
     told |= await ways.start(Ingest(intake, metrics), writer.bootstrap)
     if plan.metrics is not None:
@@ -171,6 +189,7 @@ async def _serve(plan: GatewayPlan, writer: Writer, ports: _Ports, ways: Ways, r
     ready(told)
     tasks = [asyncio.create_task(work) for work in (intake.run(), intake.tick(), gateway.watch())]
     stopped = asyncio.create_task(stop.wait())
+    tasks.append(asyncio.ensure_future(gateway.failure))
     done, _ = await asyncio.wait([*tasks, *ways.tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
     for each in (*servers, control):
         each.close()

@@ -9,6 +9,7 @@ cannot be used and why.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ MOST_WAITING_BYTES = 8 * 1024 * 1024
 DEAD_BYTES = 200
 """Of an arrival that stand in its dead letter, for people; ``packets`` has all of them. The embedded broker keeps
 5 MB, and pacing leaves 3 000 letters unread."""
+
+_PW = re.compile(rb"PW=[^;,&]*")
+"""Of a dead letter, which people look at; the evidence has the packet as it came."""
 
 OK = "ok"
 KEPT = "kept"
@@ -208,7 +212,7 @@ class Intake:
             id=name,
             place=f"{self.place} {arrival.peer}",
             reason=f"{arrival.verdict}: {arrival.cure}" if arrival.cure else arrival.verdict,
-            text=arrival.raw[:DEAD_BYTES].decode("latin-1"),
+            text=_PW.sub(b"PW=***", arrival.raw[:DEAD_BYTES]).decode("latin-1"),
             received=arrival.received,
         )
         return Record(topics.DEAD, 0, name.encode(), encode(dead))
@@ -240,7 +244,7 @@ class Intake:
         while True:
             await asyncio.sleep(1.0)
             # While Kafka is away ticks would only pile up; the first one afterwards says it all.
-            if self.clock.kind == LIVE and not self.clock.held and not self.writer.unacknowledged:
+            if self.clock.kind == LIVE and not self.clock.held and not self.writer.busy:
                 # In the journal once a minute is enough: packets carry their own time, and no result depends on
                 # how far apart ticks are. Every second it would be 24 MB a day.
                 await self.append_ticks(self.clock.now_ms(), keep=seconds % 60 == 0)
@@ -250,9 +254,9 @@ class Intake:
         """Put another registry in force, in the log and here; what arrived before is written before it."""
         async with self._log:
             await self._write_all()
-            self.index = SourceIndex(registry)
+            await self.writer.append(self.registry_records(registry))
+            self.index = SourceIndex(registry)  # only what the log has is in force
             self.on_registry(registry)
-            await self.writer.append(self.registry_records())
 
     def adopt(self, message: blocks.Block | blocks.Tick | blocks.RegistryVersion) -> None:
         """Another writer put a registry into the log: it holds for us as well.
@@ -265,10 +269,10 @@ class Intake:
             self.index = SourceIndex(registry)
             self.on_registry(registry)
 
-    def registry_records(self) -> list[Record]:
-        """The registry in force, for every partition; it takes effect at its offset."""
+    def registry_records(self, registry: Registry | None = None) -> list[Record]:
+        """A registry (the one in force) for every partition; it takes effect at its offset."""
         received = self.clock.virtual_ms if self.clock.kind in (VIRTUAL, None) else self.clock.now_ms()
-        registry = self.registry
+        registry = registry or self.registry
         version = blocks.RegistryVersion(self.writer.name, registry.digest, registry.text, received or 0)
         message = blocks.encode(version)
         records = [Record(topic, p, None, message) for topic in topics.READINGS for p in range(self.writer.partitions)]

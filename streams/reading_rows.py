@@ -94,7 +94,10 @@ def length_of(start_s: int, period: str, minute_interval: int, said: str) -> int
     Raises:
         TimeUnusable: no period of that kind begins there.
     """
-    civil = times.civil(start_s)
+    try:
+        civil = times.civil(start_s)
+    except (ValueError, OverflowError, OSError):  # the year 1: what some programs say for "no time"
+        raise TimeUnusable(f"{said}: not of this century: look at the sender's clock") from None
     if not FIRST_YEAR <= civil.year <= LAST_YEAR:
         raise TimeUnusable(f"{said}: not of this century: look at the sender's clock")
     if period == blocks.HOUR:

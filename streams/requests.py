@@ -10,7 +10,7 @@ No clock is read here; whoever owns the event loop says what time it is, in seco
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,12 +22,12 @@ from streams.source_index import Origin
 
 log = logging.getLogger("envstream.requests")
 
-LONGEST_S = {CN_HOUR: 24 * times.HOUR_S, CN_MINUTE: 3 * times.HOUR_S}
+LONGEST_HOURS = {CN_HOUR: 24, CN_MINUTE: 3}
 """Of one request; longer ranges are asked in pieces, newest first, so that live data get through between them."""
-MOST_WAITING = 200
-"""Pieces that wait per logger: eight days of hours; the oldest beyond are given up."""
+MOST_HOURS = 60 * 24
+"""Hours that wait per logger and kind: sixty days, beyond which a reading is not judged anyway (design §5)."""
 ATTEMPTS = 3
-"""Times a piece is asked for, over as many connections, before it is given up."""
+"""Times an hour is asked for, over as many connections, before it is given up."""
 WHILE_RUNNING_S = 60.0
 """Longest silence between 9011, data and 9012 of one request."""
 
@@ -48,24 +48,26 @@ class Request:
     Attributes:
         begin_s: first start of a period it asks for, epoch seconds; None for a command.
         end_s: last start, inclusive.
-        state: ``waiting``, ``asked`` or ``running``.
+        hours: starts of the hours it asks for, and how often each was asked for before.
+        running: whether the logger said 9011.
+        tries: how often it was sent on this connection.
+        packets: of data that came of it.
     """
 
     mn: str
     cn: str
-    begin_s: int | None
-    end_s: int | None
-    parameters: dict[str, str] = field(default_factory=dict)
-    attempts: int = 0
-    state: str = "waiting"
+    begin_s: int | None = None
+    end_s: int | None = None
+    hours: dict[int, int] = field(default_factory=dict)
     qn: str = ""
     data: bytes = b""
-    tries: int = 0
+    running: bool = False
+    tries: int = 1
     deadline: float = 0.0
     packets: int = 0
 
     def text(self) -> str:
-        """For people: ``2061 2026-11-22 08:00 to 2026-11-22 11:00``."""
+        """For people: ``CN 2061 from 2026-11-22 08:00:00 to 2026-11-22 11:00:00``."""
         if self.begin_s is None or self.end_s is None:
             return f"CN {self.cn}"
         return f"CN {self.cn} from {times.text(self.begin_s)} to {times.text(self.end_s)}"
@@ -74,8 +76,11 @@ class Request:
 class Requests:
     """The open requests of all loggers.
 
+    What is owed is kept as hours, so that what is wanted twice is asked once, and what came meanwhile not at all.
+
     Attributes:
-        outcomes: how many requests ended how.
+        outcomes: how many requests ended how; a closed set of words.
+        last: of each logger, how its last one ended.
     """
 
     def __init__(self, write: Callable[[Request], bytes | None], send: Callable[[str, bytes], bool]) -> None:
@@ -88,66 +93,40 @@ class Requests:
         self.outcomes: Counter[str] = Counter()
         self.last: dict[str, str] = {}
         self._write, self._send = write, send
-        self._queues: dict[str, deque[Request]] = {}
+        self._owed: dict[str, dict[str, dict[int, int]]] = {}  # mn, cn, start of an hour: times it was asked for
+        self._commands: dict[str, str] = {}  # one waits at most: a clock is set once, however often it is asked for
         self._open: dict[str, Request] = {}
 
     def want(self, mn: str, cn: str, begin_s: int, end_s: int) -> int:
-        """Ask for periods that start from ``begin_s`` to ``end_s``, both inclusive; the pieces that makes."""
-        longest = LONGEST_S.get(cn, 24 * times.HOUR_S)
-        known = self._pieces(mn)
-        pieces = 0
-        last = end_s
-        while last >= begin_s:
-            first = max(begin_s, last - longest + (times.HOUR_S if cn == CN_HOUR else 60))
-            piece = Request(mn, cn, first, last)
-            if not any(k.cn == cn and k.begin_s == first and k.end_s == last for k in known):
-                self._enqueue(piece)
-                pieces += 1
-            last = first - (times.HOUR_S if cn == CN_HOUR else 60)
-        return pieces
+        """Ask for periods that start from ``begin_s`` to ``end_s``, both inclusive; how many hours that adds."""
+        first, last = begin_s // times.HOUR_S * times.HOUR_S, end_s // times.HOUR_S * times.HOUR_S
+        first = max(first, last - (MOST_HOURS - 1) * times.HOUR_S)
+        owed = self._owed.setdefault(mn, {}).setdefault(cn, {})
+        asked = self._open[mn].hours if mn in self._open and self._open[mn].cn == cn else {}
+        new = [hour for hour in range(first, last + 1, times.HOUR_S) if hour not in owed and hour not in asked]
+        owed.update(dict.fromkeys(new, 0))
+        if excess := sorted(owed)[:-MOST_HOURS]:
+            for hour in excess:
+                del owed[hour]
+            self.outcomes["given up"] += 1
+            log.warning("logger %s: %d hours before %s are too many to ask for", mn, len(excess), times.text(min(owed)))
+        return len(new)
 
     def unwant(self, mn: str, cn: str, begin_s: int, end_s: int) -> None:
         """What came by itself need not be asked for."""
-        queue = self._queues.get(mn)
-        if queue:
-            kept = [r for r in queue if not (r.cn == cn and r.begin_s == begin_s and r.end_s == end_s)]
-            self._queues[mn] = deque(kept)
+        owed = self._owed.get(mn, {}).get(cn, {})
+        for hour in [hour for hour in owed if begin_s <= hour <= end_s]:
+            del owed[hour]
 
-    def command(self, mn: str, cn: str, parameters: dict[str, str]) -> None:
-        """Send a command; whether the registry allows it is the caller's to know."""
-        self._enqueue(Request(mn, cn, None, None, parameters, attempts=ATTEMPTS - 1))
-
-    def _enqueue(self, request: Request) -> None:
-        queue = self._queues.setdefault(request.mn, deque())
-        queue.append(request)
-        if len(queue) > MOST_WAITING:
-            self._end(queue.popleft(), "given up")
-
-    def _pieces(self, mn: str) -> list[Request]:
-        current = self._open.get(mn)
-        return [*self._queues.get(mn, ()), *([current] if current else [])]
+    def command(self, mn: str, cn: str) -> None:
+        """Send a command before anything else; whether the registry allows it is the caller's to know."""
+        self._commands[mn] = cn
 
     @property
     def waiting(self) -> int:
-        """Requests not ended."""
-        return sum(map(len, self._queues.values())) + len(self._open)
-
-    def next(self, mn: str, now: float, origin: Origin | None) -> None:
-        """Send the logger its next request, if it is connected and none is open."""
-        queue = self._queues.get(mn)
-        if not queue or mn in self._open or origin is None:
-            return
-        request = queue[0]
-        data = self._write(request)
-        if data is None or not self._send(mn, data):
-            return
-        queue.popleft()
-        request.data, request.state = data, "asked"
-        request.attempts += 1
-        request.tries = 1
-        request.deadline = now + origin.logger.over_time_s
-        self._open[mn] = request
-        log.info("asked logger %s: %s", mn, request.text())
+        """Hours and commands that wait, and requests that are open."""
+        hours = sum(len(owed) for kinds in self._owed.values() for owed in kinds.values())
+        return hours + len(self._commands) + len(self._open)
 
     def heard(self, packet: Packet, now: float) -> None:
         """A packet of a logger that may belong to its open request."""
@@ -155,16 +134,15 @@ class Requests:
         if request is None:
             return
         if packet.cn == CN_REQUEST_ANSWER and packet.qn == request.qn:
-            code = packet.meta.get("QnRtn", "100")
+            code = packet.meta.get("QnRtn", "")
             if code != "1":
-                self._end(request, QN_RETURNS.get(code, f"QnRtn {code}"))
+                self._end(request, QN_RETURNS.get(code, "QnRtn of its own"))
                 return
-            request.state = "running"
+            request.running = True
         elif packet.cn == CN_RESULT and packet.qn == request.qn:
-            code = packet.meta.get("ExeRtn", "2")
-            self._end(request, EXE_RETURNS.get(code, f"ExeRtn {code}"))
+            self._end(request, EXE_RETURNS.get(packet.meta.get("ExeRtn", ""), "ExeRtn of its own"))
             return
-        elif request.state == "running" and packet.cn == request.cn:
+        elif request.running and packet.cn == request.cn:
             request.packets += 1
         else:
             return
@@ -172,16 +150,15 @@ class Requests:
 
     def lost(self, mn: str) -> None:
         """The connection of a logger ended: its request is asked again on the next one, or given up."""
-        request = self._open.pop(mn, None)
-        if request is not None:
-            self._again_or_end(request, "connection lost")
+        if mn in self._open:
+            self._again_or_end(self._open[mn], "connection lost")
 
     def check(self, now: float, origin_of: Callable[[str], Origin | None]) -> None:
         """Look at the deadlines, and send what waits."""
         for request in [r for r in self._open.values() if now > r.deadline]:
             origin = origin_of(request.mn)
             if (
-                request.state == "asked"
+                not request.running
                 and origin is not None
                 and request.tries <= origin.logger.re_count
                 and self._send(request.mn, request.data)
@@ -189,25 +166,66 @@ class Requests:
                 request.tries += 1
                 request.deadline = now + origin.logger.over_time_s
             else:
-                del self._open[request.mn]
-                self._again_or_end(request, "no 9011" if request.state == "asked" else "no 9012")
-        for mn in [mn for mn, queue in self._queues.items() if queue and mn not in self._open]:
-            self.next(mn, now, origin_of(mn))
+                self._again_or_end(request, "no 9012" if request.running else "no 9011")
+        for mn in [*self._commands, *(mn for mn in self._owed if mn not in self._commands)]:
+            if mn not in self._open:
+                self._next(mn, now, origin_of(mn))
+
+    def _next(self, mn: str, now: float, origin: Origin | None) -> None:
+        """Send the logger its next request, if it is connected."""
+        request = self._piece(mn)
+        if request is None or origin is None:
+            return
+        try:
+            data = self._write(request)
+        except ValueError as error:  # what its own packets say of it does not fit into a packet
+            log.error("logger %s: %s cannot be written: %s", mn, request.text(), error)
+            self._owed.pop(mn, None)
+            self._commands.pop(mn, None)
+            self.outcomes["not written"] += 1
+            return
+        if data is None or not self._send(mn, data):
+            return
+        if request.begin_s is None:
+            del self._commands[mn]
+        else:
+            for hour in request.hours:
+                del self._owed[mn][request.cn][hour]
+        request.data, request.deadline = data, now + origin.logger.over_time_s
+        self._open[mn] = request
+        log.info("asked logger %s: %s", mn, request.text())
+
+    def _piece(self, mn: str) -> Request | None:
+        """The command, or the newest hours without a hole that one request may ask for."""
+        if mn in self._commands:
+            return Request(mn, self._commands[mn])
+        kinds = {cn: owed for cn, owed in self._owed.get(mn, {}).items() if owed}
+        if not kinds:
+            self._owed.pop(mn, None)
+            return None
+        cn = max(kinds, key=lambda kind: max(kinds[kind]))
+        owed = kinds[cn]
+        first = last = max(owed)
+        while first - times.HOUR_S in owed and (last - first) // times.HOUR_S + 1 < LONGEST_HOURS.get(cn, 24):
+            first -= times.HOUR_S
+        hours = {hour: owed[hour] for hour in range(first, last + 1, times.HOUR_S)}
+        # EndTime is the start of the last period, inclusive: of minutes the last of that hour
+        return Request(mn, cn, first, last + (times.HOUR_S - 60 if cn == CN_MINUTE else 0), hours)
 
     def _again_or_end(self, request: Request, why: str) -> None:
-        if request.attempts < ATTEMPTS:
-            request.state = "waiting"
-            self._queues.setdefault(request.mn, deque()).append(request)  # behind the others: they may fare better
-        else:
+        again = {hour: asked + 1 for hour, asked in request.hours.items() if asked + 1 < ATTEMPTS}
+        if not again:
             self._end(request, why)
+            return
+        del self._open[request.mn]
+        self._owed.setdefault(request.mn, {}).setdefault(request.cn, {}).update(again)
 
     def _end(self, request: Request, outcome: str) -> None:
-        if self._open.get(request.mn) is request:
-            del self._open[request.mn]
+        del self._open[request.mn]
         self.outcomes[outcome] += 1
         self.last[request.mn] = f"{request.text()}: {outcome}, {request.packets} packets"
         (log.info if outcome in ("done", "no data") else log.warning)(
-            "logger %s: %s: %s after %d packets", request.mn, request.text(), outcome, request.packets
+            "logger %s: %s", request.mn, self.last[request.mn]
         )
 
     def as_dict(self, mn: str) -> dict[str, Any]:
@@ -215,6 +233,6 @@ class Requests:
         current = self._open.get(mn)
         return {
             "asked": current.text() if current else None,
-            "waiting": [r.text() for r in list(self._queues.get(mn, ()))[:5]],
+            "hours_waiting": sum(map(len, self._owed.get(mn, {}).values())),
             "last_request": self.last.get(mn),
         }

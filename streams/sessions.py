@@ -60,6 +60,7 @@ class Session:
     crc: Crc = "hj212"
     _drifts: deque[int] = field(default_factory=lambda: deque(maxlen=_DRIFTS))
     _parts: dict[tuple[str, ...], tuple[int, set[int]]] = field(default_factory=dict)
+    _whole: dict[tuple[str, ...], int] = field(default_factory=dict)  # whose parts all came, and when the last did
     _realtime_s: int = 0
     _off_run: int = 0
 
@@ -106,24 +107,32 @@ class Session:
             return
         if at * 1000 > received_ms + CLOCK_OFF_MS:
             return  # of the future: after it nothing would seem to be missing
-        if self._realtime_s and at > self._realtime_s and interval_s:
+        gap_s = at - self._realtime_s
+        # A gap of more than a day is a clock that was set, or a logger that was away: nobody counts instants then.
+        if self._realtime_s and 0 < gap_s <= times.DAY_S and interval_s:
             # Half an interval of play: loggers are not punctual.
-            self.lost_realtime += max(0, (at - self._realtime_s + interval_s // 2) // interval_s - 1)
+            self.lost_realtime += max(0, (gap_s + interval_s // 2) // interval_s - 1)
         self._realtime_s = max(self._realtime_s, at)
 
     def _part(self, packet: Packet, received_ms: int) -> None:
         assert packet.pnum is not None
         assert packet.pno is not None
         key = (packet.cn, packet.st, packet.data_time or packet.qn[:14], str(packet.pnum))
+        if key in self._whole or not 1 <= packet.pno <= packet.pnum:
+            return  # a part said again, or no part of it
         _, parts = self._parts.setdefault(key, (received_ms, set()))
         parts.add(packet.pno)
         if len(parts) >= packet.pnum:
             del self._parts[key]
+            self._whole[key] = received_ms
+            if len(self._whole) > MOST_SPLIT:
+                del self._whole[next(iter(self._whole))]
         elif len(self._parts) > MOST_SPLIT:
             self._give_up(next(iter(self._parts)))
 
     def overdue(self, now_ms: int) -> int:
         """Give up split packets whose parts are overdue; how many."""
+        self._whole = {key: at for key, at in self._whole.items() if now_ms - at <= PARTS_MS}
         late = [key for key, (begun, _) in self._parts.items() if now_ms - begun > PARTS_MS]
         for key in late:
             self._give_up(key)

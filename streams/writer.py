@@ -71,6 +71,7 @@ class Writer:
         self.partitions = self._count_partitions()
         self._pacer = Pacer(bootstrap, self.partitions, READERS + extra_readers) if journal is not None else None
         self._failed: str | None = None
+        self._order = asyncio.Lock()  # journal and broker must hold everything in one order, or a rebuild differs
         self._stop = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="deliveries", daemon=True)
         self._poller.start()
@@ -95,9 +96,9 @@ class Writer:
             self._producer.poll(0.2)
 
     @property
-    def unacknowledged(self) -> int:
-        """Messages handed to the producer that Kafka has not acknowledged."""
-        return len(self._producer)
+    def busy(self) -> bool:
+        """Whether something is being appended, or Kafka has not acknowledged it yet."""
+        return self._order.locked() or len(self._producer) > 0
 
     # ---- appending
 
@@ -113,12 +114,13 @@ class Writer:
         loop = asyncio.get_running_loop()
         if self._pacer is not None:
             await self._pacer.room()
-        if self.journal is not None:
-            if wait:
-                await loop.run_in_executor(None, lambda: self.journal.append(records, sync=True))  # type: ignore[union-attr]
-            elif keep:
-                self.journal.append(records, sync=False)
-        done = self._produce(records, loop if wait else None)
+        async with self._order:
+            if self.journal is not None:
+                if wait:
+                    await loop.run_in_executor(None, lambda: self.journal.append(records, sync=True))  # type: ignore[union-attr]
+                elif keep:
+                    self.journal.append(records, sync=False)
+            done = self._produce(records, loop if wait else None)
         if done is not None:
             await done
         if self._failed is not None:

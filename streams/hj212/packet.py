@@ -23,6 +23,11 @@ _NUMBER = re.compile(r"\d{1,4}\Z", re.ASCII)
 _EDITIONS = {0: "2005", 1: "2017", 2: "2025"}
 
 
+LONGEST_FIELD = 64
+"""Characters of a header field or a factor's name; the longest of the norm has 24."""
+_ECHOED = ("QN", "ST", "CN", "PW", "MN")
+
+
 class PacketError(ValueError):
     """A segment whose checksum fits and that is no HJ 212 packet all the same; the text says why."""
 
@@ -74,7 +79,7 @@ def parse(frame: Frame) -> Packet:
     """Read a framed packet.
 
     Raises:
-        PacketError: it has no ``CP=&&…&&``, no MN or no CN.
+        PacketError: it has no ``CP=&&…&&``, no MN or no CN, or a header field that no device sends.
     """
     segment = _text(frame.segment)
     begin, end = segment.find("&&"), segment.rfind("&&")
@@ -87,6 +92,9 @@ def parse(frame: Frame) -> Packet:
     for name in ("MN", "CN"):
         if not header.get(name):
             raise PacketError(f"no {name} in the header")
+    for name in _ECHOED:  # an answer says them again, and must fit into a packet itself
+        if len(header.get(name, "")) > LONGEST_FIELD:
+            raise PacketError(f"{name} of {len(header[name])} characters, at most {LONGEST_FIELD} are read")
     readings, meta = _content(segment[begin + 2 : end], unread)
     flag = _FLAGS.get(header.get("Flag", ""))
     return Packet(
@@ -133,7 +141,7 @@ def _header(text: str, unread: list[str]) -> dict[str, str]:
     for item in text.replace(",", ";").split(";"):
         name, equals, value = item.partition("=")
         if equals:
-            header[_header_name(name)] = value.strip()
+            header[_header_name(name) if len(name) <= LONGEST_FIELD else name] = value.strip()
         elif name := name.strip():
             unread.append(name)
     return header
@@ -163,7 +171,8 @@ def _content(text: str, unread: list[str]) -> tuple[list[tuple[str, dict[str, st
             if name := name.strip():
                 unread.append(name)
             continue
-        code, suffix = _code_and_suffix(name)
+        # what is remembered must be short: strangers send names of ten thousand letters
+        code, suffix = (_code_and_suffix if len(name) <= LONGEST_FIELD else _split_name)(name)
         if code is None:
             meta[suffix] = value
             continue
@@ -175,11 +184,13 @@ def _content(text: str, unread: list[str]) -> tuple[list[tuple[str, dict[str, st
     return readings, meta
 
 
-@functools.lru_cache(maxsize=20_000)
-def _code_and_suffix(name: str) -> tuple[str | None, str]:
+def _split_name(name: str) -> tuple[str | None, str]:
     """``("a21026", "Rtd")`` of ``a21026-Rtd``; None where there is no code."""
     code, dash, suffix = name.strip().rpartition("-")
     return (code, suffix) if dash else (None, suffix)
+
+
+_code_and_suffix = functools.lru_cache(maxsize=20_000)(_split_name)
 
 
 def _version(flag: int | None, readings: list[tuple[str, dict[str, str]]]) -> str:

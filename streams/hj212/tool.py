@@ -32,7 +32,9 @@ def keys_of(texts: Iterable[str]) -> dict[str, bytes]:
     """
     keys = {}
     for text in texts:
-        mn, _, digits = text.partition("=")
+        mn, equals, digits = text.partition("=")
+        if not equals:  # perhaps a key alone: it is not said again
+            raise ToolError(f"--key without an MN: write it as MN=HEX, {2 * sm4.KEY_BYTES} hex digits")
         try:
             keys[mn] = bytes.fromhex(digits)
         except ValueError:

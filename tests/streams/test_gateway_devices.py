@@ -389,7 +389,7 @@ def test_missing_hours_are_asked_for_and_arrive(tmp_path: Path) -> None:
         writer.write(said("2061", HOUR))
         await line(reader)
         reply = await served.ask(op="backfill", source="stack", cn="2061", begin_s=START - 7200, end_s=START - 3600)
-        assert reply == {"ok": True, "requests": 1}
+        assert reply == {"ok": True, "hours": 2}
         request = (await line(reader)).decode()
         assert "ST=31;CN=2061;PW=123456;" in request and "BeginTime=20261122060000" in request
         assert "EndTime=20261122070000" in request

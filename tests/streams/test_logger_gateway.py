@@ -145,7 +145,7 @@ def test_hours_the_gateway_asks_for_come_from_the_loggers_memory(edition: str, t
         case.logger.say([hour(6, edition=edition, sm4_key=key)])
         await case.until(lambda: len(case.answered) == 1)
         asked = await served.ask(op="backfill", source="stack", cn="2061", begin_s=START + 3600, end_s=START + 4 * 3600)
-        assert asked == {"ok": True, "requests": 1}
+        assert asked == {"ok": True, "hours": 4}
         await case.until(lambda: bool(served.gateway.requests.outcomes))
         assert dict(served.gateway.requests.outcomes) == {"done": 1}
         asked = await served.ask(op="backfill", source="stack", cn="2061", begin_s=START - 3600, end_s=START - 3600)

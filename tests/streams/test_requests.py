@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import pytest
 
 from schemas import times
 from schemas.registry import Logger, Source
 from streams import hj212
-from streams.requests import ATTEMPTS, LONGEST_S, MOST_WAITING, WHILE_RUNNING_S, Request, Requests
+from streams.requests import ATTEMPTS, LONGEST_HOURS, MOST_HOURS, WHILE_RUNNING_S, Request, Requests
 from streams.source_index import Origin
 
 MN = "010000A8900016F000169DC0"
@@ -51,12 +52,15 @@ class Line:
         assert isinstance(piece, hj212.Frame)
         self.requests.heard(hj212.parse(piece), now)
 
+    def asked(self) -> list[tuple[int | None, int | None]]:
+        return [(r.begin_s, r.end_s) for r in self.sent]
+
 
 def test_asked_heard_sent_done() -> None:
     line = Line()
-    assert line.requests.want(MN, "2061", EIGHT, EIGHT + 4 * H) == 1
+    assert line.requests.want(MN, "2061", EIGHT, EIGHT + 4 * H) == 5
     line.check(0)
-    assert [(r.cn, r.begin_s, r.end_s) for r in line.sent] == [("2061", EIGHT, EIGHT + 4 * H)]
+    assert line.asked() == [(EIGHT, EIGHT + 4 * H)]
     line.hear("9011", "QnRtn=1", 1)
     for n in range(5):
         line.hear("2061", "DataTime=20261122080000", 2, qn=f"2026112213000100{n}")
@@ -74,18 +78,19 @@ def test_without_9011_the_same_request_again_as_often_as_the_norm_says() -> None
     # each attempt: once, and ReCount times again; OverTime apart
     assert len(line.sent) == ATTEMPTS * (1 + RE_COUNT)
     assert line.requests.outcomes == {"no 9011": 1}
+    assert line.requests.waiting == 0
 
 
-def test_the_next_waits_until_the_first_has_ended() -> None:
+def test_newest_first_and_one_at_a_time() -> None:
     line = Line()
     line.requests.want(MN, "2061", EIGHT, EIGHT)
     line.requests.want(MN, "2061", EIGHT + 3 * H, EIGHT + 3 * H)
     line.check(0)
     line.check(1)
-    assert len(line.sent) == 1
+    assert line.asked() == [(EIGHT + 3 * H, EIGHT + 3 * H)]
     line.hear("9012", "ExeRtn=100", 2)
     line.check(3)
-    assert [r.begin_s for r in line.sent] == [EIGHT, EIGHT + 3 * H]
+    assert line.asked()[1:] == [(EIGHT, EIGHT)]
     assert line.requests.outcomes == {"no data": 1}
 
 
@@ -101,7 +106,10 @@ def test_data_extend_the_patience_and_silence_ends_it() -> None:
     assert len(line.sent) == 2, "asked anew"
 
 
-@pytest.mark.parametrize(("code", "outcome"), [("3", "PW wrong"), ("8", "CN wrong"), ("77", "QnRtn 77")])
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [("3", "PW wrong"), ("8", "CN wrong"), ("77", "QnRtn of its own"), ("\x1b[2J", "QnRtn of its own")],
+)
 def test_a_refusal_is_named_and_not_asked_again(code: str, outcome: str) -> None:
     line = Line()
     line.requests.want(MN, "2061", EIGHT, EIGHT)
@@ -109,6 +117,7 @@ def test_a_refusal_is_named_and_not_asked_again(code: str, outcome: str) -> None
     line.hear("9011", f"QnRtn={code}", 1)
     line.check(100)
     assert (len(line.sent), line.requests.outcomes) == (1, {outcome: 1})
+    assert line.requests.last[MN].isprintable()
 
 
 def test_another_qn_is_another_conversation() -> None:
@@ -134,33 +143,52 @@ def test_who_is_not_connected_is_asked_when_he_is() -> None:
     assert len(line.sent) == 2, "asked again on the next connection"
 
 
-def test_long_ranges_are_asked_in_pieces_that_cover_them_newest_first() -> None:
+@pytest.mark.parametrize(("cn", "last"), [("2061", 0), ("2051", H - 60)])
+def test_long_ranges_are_asked_in_pieces_that_cover_them(cn: str, last: int) -> None:
     line = Line()
     hours = 61
-    pieces = line.requests.want(MN, "2061", EIGHT, EIGHT + (hours - 1) * H)
-    assert pieces == 3
-    assert line.requests.want(MN, "2061", EIGHT, EIGHT + (hours - 1) * H) == 0, "already waiting"
-    for n in range(pieces):
+    assert line.requests.want(MN, cn, EIGHT, EIGHT + (hours - 1) * H) == hours
+    assert line.requests.want(MN, cn, EIGHT, EIGHT + (hours - 1) * H) == 0, "already waiting"
+    for n in range(hours):
         line.check(n)
-        line.hear("9012", "ExeRtn=1", n)
+        if line.requests.waiting:
+            line.hear("9012", "ExeRtn=1", n)
     asked = [set(range(r.begin_s or 0, (r.end_s or 0) + 1, H)) for r in line.sent]
     assert sum(map(len, asked)) == hours and len(set().union(*asked)) == hours
-    assert all(len(a) * H <= LONGEST_S["2061"] for a in asked)
-    assert max(asked[0]) > max(asked[1]) > max(asked[2])
+    assert all(len(a) <= LONGEST_HOURS[cn] for a in asked)
+    assert all(((r.end_s or 0) - (r.begin_s or 0)) % H == last for r in line.sent)
+    assert all(min(a) > max(b) for a, b in itertools.pairwise(asked))
 
 
-def test_what_came_by_itself_is_not_asked_for() -> None:
+def test_what_came_by_itself_is_not_asked_for_and_what_is_asked_not_twice() -> None:
     line = Line()
-    line.requests.want(MN, "2061", EIGHT, EIGHT)
-    line.requests.unwant(MN, "2061", EIGHT, EIGHT)
+    line.requests.want(MN, "2061", EIGHT, EIGHT + 29 * H)
+    line.requests.unwant(MN, "2061", EIGHT, EIGHT + 28 * H)
     line.check(0)
-    assert line.sent == []
+    assert line.asked() == [(EIGHT + 29 * H, EIGHT + 29 * H)]
+    assert line.requests.want(MN, "2061", EIGHT + 29 * H, EIGHT + 30 * H) == 1, "one of them is on its way"
 
 
-def test_memory_is_bounded() -> None:
+def test_memory_is_bounded_and_the_newest_stay() -> None:
     line = Line()
     line.connected = False
-    for n in range(3 * MOST_WAITING):
-        line.requests.want(MN, "2061", EIGHT + 2 * n * H, EIGHT + 2 * n * H)
-    assert line.requests.waiting == MOST_WAITING
-    assert line.requests.outcomes == {"given up": 2 * MOST_WAITING}
+    end = EIGHT + 400 * 365 * 24 * H
+    assert line.requests.want(MN, "2061", EIGHT, end) == MOST_HOURS
+    for n in range(10):
+        line.requests.want(MN, "2061", end + 2 * (n + 1) * H, end + 2 * (n + 1) * H)
+    assert line.requests.waiting == MOST_HOURS
+    line.connected = True
+    line.check(0)
+    assert line.asked() == [(end + 20 * H, end + 20 * H)]
+
+
+def test_a_clock_is_set_once_however_often_it_is_asked_for_and_before_the_hours() -> None:
+    line = Line()
+    line.requests.want(MN, "2061", EIGHT, EIGHT + 149 * H)
+    for _ in range(120):
+        line.requests.command(MN, "1012")
+    line.check(0)
+    line.hear("9012", "ExeRtn=1", 1)
+    line.check(2)
+    assert [r.cn for r in line.sent] == ["1012", "2061"]
+    assert line.requests.waiting == 150 - LONGEST_HOURS["2061"] + 1
