@@ -8,7 +8,16 @@ import time
 
 from benchmarks import report
 
-ORDER = ("whole_path", "gateway", "wire", "wire_latency", "air_agent", "standards_air", "standards_water")
+ORDER = (
+    "whole_path",
+    "gateway",
+    "wire",
+    "wire_latency",
+    "air_agent",
+    "standards_air",
+    "standards_water",
+    "standards_emission",
+)
 LONGEST_S = 120
 
 
