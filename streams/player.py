@@ -162,6 +162,9 @@ def record(plan: ReplayPlan, path: Path) -> int:
         AirFileError: a CSV file cannot be used.
         RecordingError: a source cannot be used, or the recording not be written.
     """
+    for file in plan.files:
+        if path.is_file() and Path(file).is_file() and path.samefile(file):
+            raise RecordingError(f"--to {path}: is what is replayed: give another file")
     sources = _Sources(plan.files, plan.registry, plan.label, plan.password)
     count = 0
     with recording.Writer(path, recording.Header(step_ms=sources.step_ms)) as writer:

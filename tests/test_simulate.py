@@ -97,3 +97,29 @@ def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
         assert process.wait(30) == 130
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
+
+
+def test_help_keeps_its_lines() -> None:
+    for command in ("simulate", "replay"):
+        lines = run(command, "--help").stdout.splitlines()
+        assert "\\b" not in "".join(lines)
+        assert sum(line.startswith(f"  envstream {command} ") for line in lines) >= 3
+
+
+def test_a_recording_is_not_replayed_into_itself(tmp_path: Path) -> None:
+    file = tmp_path / "one.jsonl"
+    run("simulate", "--days", "1", "--to", file)
+    before = file.read_bytes()
+    done = run("replay", file, "--district", "districts/example", "--to", tmp_path / "." / "one.jsonl", code=2)
+    assert "is what is replayed" in done.stderr
+    assert file.read_bytes() == before
+
+
+def test_days_beyond_the_calendar_and_numbers_beyond_sense() -> None:
+    for words in (("--start", "9999-12-31"), ("--start", "1899-12-31"), ("--start", "2200-12-31", "--days", "2")):
+        assert "a run is within 1900 to 2200" in run("simulate", *words, "--to", "/dev/null", code=2).stderr
+    for name in ("clock-off@1e8", "exceedance@1e400", "upstream-wave@1e20"):
+        assert "a number from 0 to 1000" in run("simulate", "--scenario", name, "--to", "/dev/null", code=2).stderr
+    # converted 400 mg/m3 are more than 300 measured, where the range ends: those hours would be T, not EXCEED
+    beyond = run("simulate", "--scenario", "exceedance@8", "--to", "/dev/null", code=2).stderr
+    assert "beyond the analyser of lanfeng-sinter-head: it ends at 300" in beyond

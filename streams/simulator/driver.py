@@ -8,16 +8,20 @@ packet before it sends its next. Without a control connection the gateway's own 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from schemas import times
 from streams import hj212
 from streams.control_client import ControlClient, ControlLost
 from streams.logger_client import Address, Backoff, Counts, Logger, Outgoing, Timing
 from streams.simulator.events import CUT, PAUSE, Event, Mark
+
+log = logging.getLogger("envstream.replay")
 
 _CHECK_S = 0.25
 _EITHER = hj212.Device(crc_mode="either")  # the gateway answers with the checksum it was spoken to in
@@ -77,6 +81,7 @@ class Driver:
         self._watchdog: asyncio.Task[None] | None = None
         self._settled: dict[_Device, tuple[int, int]] = {}  # generation and bytes known to be handled
         self._silent: list[_Device] = []
+        self._told_of_the_past = False
 
     async def open(self) -> None:
         """Connect the control connection, if there is one.
@@ -106,6 +111,12 @@ class Driver:
             ReplayError: the gateway cannot be reached, refuses, or did not answer while patience lasted.
         """
         await self._pace(end_ms)
+        if not self._told_of_the_past and self._control is not None and end_ms < (self._control.now_ms or 0):
+            self._told_of_the_past = True
+            log.warning(
+                "this log is at %s already: what is older is received at that time; a fresh log has none",
+                times.text((self._control.now_ms or 0) // 1000),
+            )
         await self.settle(end_ms)
         said: dict[str, list[Outgoing]] = defaultdict(list)
         for item in items:

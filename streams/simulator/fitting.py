@@ -5,11 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import Final
 
 from schemas import hj212_codes
 from schemas.registry import AIR_FACTORS, Registry
 from streams.simulator import changes
+from streams.simulator.processes import HABITS
 from streams.simulator.scenarios import DAY_MIN, KINDS, Scenario, ScenarioError
+
+LEAST_O2_BELOW: Final = Decimal(2)
+"""Points by which a running plant's oxygen falls below its usual one at most."""
 
 
 def check(scenarios: Sequence[Scenario], registry: Registry, start: dt.date, days: int) -> None:
@@ -92,9 +97,15 @@ class _Fitting:
                 self.error("where", f"{place} has no meter of {' or '.join(missing)} with a rated value on {date}")
         top = outlet.ranges.get(str(factor))
         if self.scenario.kind == "outlet_level" and top is not None:
-            highest = self.scenario.level()
-            if outlet.ref_o2_pct is None and highest > Decimal(top):
-                self.error("strength", f"{highest} is beyond the analyser of {place}, which ends at {top}")
+            # converted back to the least oxygen the plant is likely to have, minutes above the mean of their hour
+            highest = self.scenario.level() * Decimal("1.1")
+            if outlet.ref_o2_pct is not None:
+                reference = Decimal(outlet.ref_o2_pct)
+                usual = Decimal(HABITS[outlet.process].o2)
+                least = (reference if abs(usual - reference) > Decimal("2.5") else usual) - LEAST_O2_BELOW
+                highest *= (21 - least) / (21 - reference)
+            if highest > Decimal(top):
+                self.error("strength", f"minutes of {highest:.0f} are beyond the analyser of {place}: it ends at {top}")
 
     def _section(self, place: str, date: dt.date) -> None:
         section = self.registry.section_at(place, date)

@@ -6,7 +6,7 @@ amounts are integer arithmetic and round half to even once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -52,10 +52,9 @@ def rounded(numerator: Ints, denominator: Ints | int) -> Ints:
     return found
 
 
-def rounded_fraction(values: Ints, factor: Fraction) -> Ints:
+def rounded_fraction(values: Iterable[int | Fraction], factor: Fraction) -> Ints:
     """Values times a fraction, half to even, exactly (Python's integers: 18 digits are too few for amounts)."""
-    top, bottom = factor.numerator, factor.denominator
-    return np.array([_half_even(value * top, bottom) for value in values.tolist()], np.int64)
+    return np.array([_half_even(*(value * factor).as_integer_ratio()) for value in values], np.int64)
 
 
 def _half_even(numerator: int, denominator: int) -> int:
@@ -176,15 +175,18 @@ class Minutes:
             fits = use & self.converts.reshape(count, length)
             parts.append(_span(self.converted, fits, channel.places + channel.more, "Zs", more=0))
         if channel.has_amount and flow is not None:
-            parts.append(self._amounts(normal, flow))
+            parts.append(self._amounts(normal, flow, least))
         code = channel.code
         return [
             ",".join([f"{code}-{each}" for part in row for each in part] + [f"{code}-Flag={letter}"])
             for *row, letter in zip(*parts, letters, strict=True)
         ]
 
-    def _amounts(self, normal: npt.NDArray[np.bool_], flow: Minutes) -> list[list[str]]:
-        """``Cou`` of each period: m3 of the flow, kg of anything else, over the normal minutes."""
+    def _amounts(self, normal: npt.NDArray[np.bool_], flow: Minutes, least: Fraction) -> list[list[str]]:
+        """``Cou`` of each period: m3 of the flow, kg of anything else; of a day, what its hours are together (F10).
+
+        A calibration does not stop the emission: an hour with enough normal minutes is their mean for all of it (F9).
+        """
         own, of_flow = self.channel, flow.channel
         metres = Fraction(1) / of_flow.per_published * units.ratio(of_flow.factor.unit, "m3/s") * 60
         metres /= 10**of_flow.places
@@ -194,9 +196,16 @@ class Minutes:
             moved = self.values * flow.values
             mass = Fraction(1) / own.per_published * units.ratio(own.factor.unit, "mg/m3") / 10**own.places
             factor = metres * mass / 10**6 * units.ratio("kg", own.factor.amount_unit)
-        sums = (moved.reshape(normal.shape) * normal).sum(axis=1)
+        part = min(normal.shape[1], 60)
+        used = normal.reshape(-1, part)
+        count = used.sum(axis=1)
+        count = np.where(count * least.denominator >= part * least.numerator, count, part)
+        sums = (moved.reshape(used.shape) * used).sum(axis=1)
+        exact = [Fraction(amount * part, of) for amount, of in zip(sums.tolist(), count.tolist(), strict=True)]
+        together = normal.shape[1] // part
+        periods = (sum(exact[at : at + together], Fraction()) for at in range(0, len(exact), together))
         places = AMOUNT_PLACES[own.factor.amount_unit]
-        return [[f"Cou={text}"] for text in texts(rounded_fraction(sums, factor * 10**places), places)]
+        return [[f"Cou={text}"] for text in texts(rounded_fraction(periods, factor * 10**places), places)]
 
 
 def _span(values: Ints, use: npt.NDArray[np.bool_], places: int, prefix: str, more: int) -> list[list[str]]:

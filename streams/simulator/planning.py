@@ -20,6 +20,8 @@ from streams.simulator.timeline import Plan
 DEFAULT_START: Final = dt.date(2026, 4, 6)
 """A Monday under the limits of 2026, before the summer."""
 ALL: Final = "all"
+YEARS: Final = (1900, 2200)
+"""Of a registry's dates."""
 
 
 class PlanError(ValueError):
@@ -58,6 +60,10 @@ def plan_of(
     if wall and start not in (None, today):
         errors.append(f"--start {start}: --speed 1 is the wall clock: leave one of them out")
     first = start or (today if wall else DEFAULT_START)
+    last = first.toordinal() + days - 1
+    if not dt.date(YEARS[0], 1, 2).toordinal() <= first.toordinal() <= last <= dt.date(YEARS[1], 12, 31).toordinal():
+        errors.append(f"--start {first}: a run is within {YEARS[0]} to {YEARS[1]}, as the dates of a registry are")
+        raise PlanError("\n".join(errors))
     in_full: set[int] = set()
     for text in full:
         found = _days(text, days)

@@ -16,7 +16,7 @@ import heapq
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Annotated, Final
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -31,6 +31,8 @@ from streams.source_index import SourceIndex
 FORMAT: Final = "envstream-recording"
 VERSION: Final = 1
 STEP_MS: Final = 10_000
+MOST_MS: Final = 7_289_568_000_000
+"""The end of 2200: a wrong instant would carry the clock of a log there for good."""
 _LINE_END = b"\r\n"
 _EITHER = hj212.Device(crc_mode="either")
 _PATIENCE_S = 10.0
@@ -45,16 +47,16 @@ class Header(msgspec.Struct, kw_only=True):
 
     format: str = ""
     v: int = VERSION
-    step_ms: int = STEP_MS
+    step_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = STEP_MS
     about: str = ""
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
-    at: int
+    at: Annotated[int, msgspec.Meta(ge=0, lt=MOST_MS)]
     mn: str = ""
     raw: str = ""
     mark: str = ""
-    seconds: float = 0.0
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 _encode = msgspec.json.Encoder().encode
@@ -138,10 +140,11 @@ class Answers:
 
 
 def is_recording(path: Path) -> bool:
-    """Whether a file begins like a recording."""
+    """Whether a file begins like a recording, or like one without its first line."""
     try:
         with _open(path) as file:
-            return FORMAT.encode() in file.read(200)
+            head = file.read(200)
+            return FORMAT.encode() in head or head.startswith(b"{")  # CSV does not; a lost first line is told as one
     except (OSError, EOFError, zlib.error):
         return False
 

@@ -27,6 +27,10 @@ DAY_MIN: Final = 1440
 _AT = re.compile(r"day (\d{1,4}) (\d\d):(\d\d)", re.ASCII)
 _SPAN = re.compile(r"(-?\d+(?:\.\d+)?) (s|min|h|days?)", re.ASCII)
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
+MOST_STRENGTH: Final = 1_000
+MOST_NUMBER: Final = 100_000
+"""Beyond these no scenario means anything, and amounts of a day leave the range of whole numbers."""
+MOST_DAYS: Final = 400
 _COMMON = ("format", "name", "name_en", "kind", "where", "from", "to", "lasts", "strength", "truth")
 _TRUTH = ("kind", "subject", "day", "from", "to", "above", "below", "cadence", "expected", "because")
 
@@ -36,7 +40,8 @@ class ScenarioError(ValueError):
 
 
 # what a setting of a kind is
-FACTOR, NUMBER, NUMBERS, SPAN, SWITCH = "a factor", "a number", "a table of numbers", "a span of time", "true or false"
+FACTOR, SPAN, SWITCH = "a factor", "a span of time", "true or false"
+NUMBER, NUMBERS = (f"{what} from 0 to {MOST_NUMBER}" for what in ("a number", "a table of numbers"))
 
 
 @dataclass(frozen=True)
@@ -157,12 +162,15 @@ def seconds_of(text: str) -> Decimal:
     """Seconds of ``"45 min"``, ``"-8 h"``, ``"2 days"``.
 
     Raises:
-        ValueError: not a span.
+        ValueError: not a span, or more than 400 days.
     """
     found = _SPAN.fullmatch(text)
     if found is None:
         raise ValueError(f'{text!r} is no span of time: write it as "45 min", "3 h" or "2 days"')
-    return Decimal(found[1]) * _SECONDS[found[2]]
+    seconds = Decimal(found[1]) * _SECONDS[found[2]]
+    if abs(seconds) > MOST_DAYS * _SECONDS["day"]:
+        raise ValueError(f"{text!r} is more than {MOST_DAYS} days")
+    return seconds
 
 
 def minutes_at(text: str) -> int:
@@ -275,8 +283,8 @@ class _Reading:
             strength = Decimal(given)
         except (InvalidOperation, TypeError, ValueError):
             strength = Decimal("NaN")
-        if not strength.is_finite() or strength < 0:
-            self.error("strength", f"{given!r}: a number, 0 or more")
+        if not strength.is_finite() or not 0 <= strength <= MOST_STRENGTH:
+            self.error("strength", f"{given}: a number from 0 to {MOST_STRENGTH}")
             return Decimal(1)
         if kind.counts and strength != int(strength):
             self.error("strength", f"{given}: of this kind a whole number, it counts")
@@ -398,4 +406,4 @@ class _Reading:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    return isinstance(value, (int, Decimal)) and not isinstance(value, bool) and 0 <= value <= MOST_NUMBER

@@ -48,7 +48,7 @@ def test_texts_are_the_digits(value: int, places: int) -> None:
 
 @given(st.integers(0, 10**12), st.fractions(min_value="1/1000000", max_value=10**6, max_denominator=10**6))
 def test_amounts_are_exact(value: int, factor: Fraction) -> None:
-    got = int(rounded_fraction(np.array([value], np.int64), factor)[0])
+    got = int(rounded_fraction([value], factor)[0])
     exact = Decimal(value) * Decimal(factor.numerator) / Decimal(factor.denominator)
     assert abs(got - exact) <= Decimal("0.5")
     if (value * factor).denominator == 1:
@@ -203,6 +203,18 @@ def test_means_are_of_the_normal_minutes_and_least_and_most_are_theirs() -> None
     hour = groups(device, day, "2061")["a21026"]
     # 20 x 10, 20 x 20.01, 10 x 30 over 50 minutes
     assert (hour["Min"], hour["Avg"], hour["Max"], hour["Flag"]) == ("10.00", "18.004", "30.00", "N")
+
+
+def test_a_calibration_takes_nothing_from_the_amount() -> None:
+    device, day = flat("yunqi-stack", SO2=35.0, O2=9.0, flow=50.0)
+    state, so2 = day.state["yunqi-stack"], day.outlets["yunqi-stack"]["SO2"]
+    state[:12], so2[:12] = CALIBRATING, 160.0
+    state[60:90], so2[60:90] = MAINTAINING, 0.4
+    # 35 mg/m3 x 50 m3/s x 3600 s = 6.3 kg of an hour with 48 normal minutes; with 30 the hour is D and has half of it
+    assert [groups(device, day, "2061", hour)["a21026"]["Cou"] for hour in (0, 1, 2)] == ["6.300", "3.150", "6.300"]
+    assert groups(device, day, "2031")["a21026"]["Cou"] == "148.050"  # 23 x 6.3 + 3.15
+    tens = [groups(device, day, "2051", ten, full=True)["a21026"]["Cou"] for ten in (0, 1, 2)]
+    assert tens == ["0.000", "1.050", "1.050"]  # 8 of 10 minutes are enough
 
 
 def test_no_conversion_without_good_oxygen() -> None:

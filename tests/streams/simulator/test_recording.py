@@ -185,3 +185,23 @@ def test_recordings_of_one_time_play_together(tmp_path: Path) -> None:
 def test_the_clock_goes_on_until_the_last_day_is_closed() -> None:
     assert after_last_day(START_MS + 1) == START_MS + (24 * 3600 + AFTER_LAST_DAY_S) * 1000
     assert after_last_day(START_MS) == START_MS + AFTER_LAST_DAY_S * 1000  # 00:00 is still the day before
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"at":-5,"mn":"a","raw":"b"}', '{"at":9000000000000000000,"mn":"a","raw":"b"}',
+     '{"at":99999999999999999999,"mn":"a","raw":"b"}', '{"at":1775404900000,"mark":"pause","seconds":-3}'],
+)  # fmt: skip
+def test_instants_and_pauses_that_cannot_be_are_damage(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text(f'{{"format":"envstream-recording","v":1}}\n{line}\n', encoding="utf-8")
+    with pytest.raises(RecordingError, match="line 2 is damaged"):
+        list(recording.read(path, recording.Answers(district())))
+
+
+def test_a_recording_that_lost_its_head_is_told_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"at":5,"mn":"a","raw":"b"}\n', encoding="utf-8")
+    assert recording.is_recording(path)
+    with pytest.raises(RecordingError, match="line 1 is no head"):
+        recording.read_header(path)
