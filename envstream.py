@@ -19,7 +19,6 @@ import click
 HERE = Path(__file__).resolve().parent
 DEFAULT_DISTRICT = HERE / "districts" / "beijing.toml"
 EXAMPLE_DISTRICT = HERE / "districts" / "example"
-EXAMPLE_DISTRICT = HERE / "districts" / "example"
 DEFAULT_DATA = "envstream-data"
 EXIT_USAGE = 2
 
@@ -114,10 +113,17 @@ def ways_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def ways_in(option: str, http: str | None, folder: Path | None, **more: Any) -> Any:
-    """Which ways in, or the end with all that is wrong with the tokens."""
+    """Which ways in, or the end with all that is wrong with the folder or the tokens."""
     from streams.ingest_tokens import TokensError, load
     from streams.ingest_ways import WaysPlan
 
+    if folder is not None:
+        from streams.ingest_folder import IngestFolderError, make
+
+        try:
+            make(folder)
+        except IngestFolderError as error:
+            fail(f"{option.replace('http', 'folder')} {error}")
     if http is None:
         return WaysPlan(folder=folder, option=option, **more)
     at = address(http, option, "")
@@ -178,13 +184,13 @@ def up(
     full: str | None,
     as_json: bool,
 ) -> None:
-    r"""Everything on one machine: broker, gateway, worker, sink; Ctrl-C ends it, the next `up` goes on.
+    """Everything on one machine: broker, gateway, worker, sink; Ctrl-C ends it, the next `up` goes on.
 
     \b
     envstream up                                     wait for loggers, or for a replay from another terminal
     envstream up --once --replay hours.csv.gz        run a file through the whole path and print a summary
     envstream up --once --simulate 7                 the same with seven days of the example district
-    """
+    """  # noqa: D301 - click looks for the character itself
     if once != bool(files or days) or (files and days):
         fail("--once goes with --replay FILE or with --simulate DAYS, one of them; without it replay beside `up`")
     options = {"--start": start, "--seed": seed, "--full": full}
@@ -202,9 +208,9 @@ def up(
     district = district or (EXAMPLE_DISTRICT if days else DEFAULT_DISTRICT)
     registry = load_district(district)
     receive = registry.receive
-    if metrics:
-        address(metrics, "--metrics", "")
-    ways_in("--ingest-http", ingest_http, ingest_folder)  # refuses here, before anything is started
+    # refused here, before anything is started
+    ways_in("--ingest-http", ingest_http, ingest_folder)
+    can_listen({"--metrics": metrics, "--ingest-http": ingest_http})
     try:
         for file in files:
             check_file(file)
@@ -274,6 +280,7 @@ def gateway(
     ENVSTREAM_SECRETS names (tables [password] and [sm4]).
     """
     registry = load_district(district)
+    can_listen({"--metrics": metrics})
     begin_part(leash, log_level)
     import asyncio
 
@@ -331,6 +338,7 @@ def ingest(
     if (cert is None) != (key is None) or (cert and not http):
         fail("ingest: --cert and --key belong together, and to --http")
     registry = load_district(district)
+    can_listen({"--metrics": metrics})
     begin_part(leash, log_level)
     import asyncio
 
@@ -545,7 +553,7 @@ def loggers_backfill(source: str, begin: str, end: str, minutes: bool, control: 
             "end_s": span["--to"],
         },
     )
-    click.echo(f"{reply['requests']} requests wait for the logger of {source}; see envstream loggers list")
+    click.echo(f"{reply['hours']} hours more are to be asked of the logger of {source}; see envstream loggers list")
 
 
 @loggers.command("command")
@@ -589,7 +597,7 @@ def clock_command(confirm: bool, control: str | None, district: Path) -> None:
 def replay(
     files: tuple[str, ...], target: str, control: str | None, live: bool, district: Path, speed: str, as_json: bool
 ) -> None:
-    r"""Recorded data as live traffic: one logger per station, over TCP, waiting for every answer.
+    """Recorded data as live traffic: one logger per station, over TCP, waiting for every answer.
 
     FILES are hourly air CSV, recordings, or the evidence of a system: a --data folder of `up`, kafka://HOST:PORT.
 
@@ -597,7 +605,7 @@ def replay(
     envstream replay hours.csv.gz --to hj212://127.0.0.1:9212
     envstream replay kafka://broker:9092 --to evidence.jsonl.gz     the packets of a production system, as a recording
     envstream replay evidence.jsonl.gz --district districts/example --to hj212://127.0.0.1:9212
-    """
+    """  # noqa: D301 - click looks for the character itself
     set_up_logging("warning")
     registry = load_district(district)
     import asyncio
@@ -692,14 +700,14 @@ def simulate(
     truth: bool,
     as_json: bool,
 ) -> None:
-    r"""A whole district that behaves, or misbehaves on demand: the same seed says the same bytes.
+    """A whole district that behaves, or misbehaves on demand: the same seed says the same bytes.
 
     \b
     envstream simulate --days 30 --to /dev/null                          how fast it is
     envstream simulate --full 3 --scenario episode --to week.jsonl.gz    a recording, for `envstream replay`
     envstream simulate --scenario exceedance@0.99 --to hj212://127.0.0.1:9212   just below the limit
     envstream simulate --speed 1 --full all --to hj212://127.0.0.1:9212  as on the wall clock, from now on
-    """
+    """  # noqa: D301 - click looks for the character itself
     set_up_logging("warning")
     from streams.player import RecordingError, ReplayError
     from streams.simulator.planning import PlanError, plan_of
@@ -760,9 +768,27 @@ def address(text: str, option: str, scheme: str) -> Any:
     from streams.player import Address
 
     host, colon, port = text.removeprefix(scheme).rpartition(":")
-    if not text.startswith(scheme) or not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:
+    number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
+    if not text.startswith(scheme) or not colon or not host or not 0 < number < 65_536:
         fail(f"{option} {text}: write it as {scheme}HOST:PORT")
-    return Address(host.strip("[]"), int(port))
+    return Address(host.strip("[]"), number)
+
+
+def can_listen(options: dict[str, str | None]) -> None:
+    """The end, if one of these HOST:PORT cannot be listened on; all of them at once, each beside the others."""
+    from streams.ports import PortBusy, listen_on
+
+    with contextlib.ExitStack() as held:
+        for option, text in options.items():
+            if text is None:
+                continue
+            at = address(text, option, "")
+            try:
+                held.enter_context(listen_on(at.host, at.port, option))
+            except PortBusy as error:
+                fail(f"{option} {text}: {error}")
+            except UnicodeError:
+                fail(f"{option} {text}: no such host: write it as HOST:PORT")
 
 
 def times_real(speed: str) -> float | None:
@@ -1027,11 +1053,11 @@ def rules_water_command(
     oxygen_saturation: bool,
     negative_is_limit: bool,
 ) -> None:
-    r"""Class, rating and main indicators of a water sample.
+    """Class, rating and main indicators of a water sample.
 
     \b
     echo '{"id":"1","body":"river","target":3,"items":{"pH":"7.8","DO":"6.1","NH3N":"1.2"}}' | envstream rules water
-    """
+    """  # noqa: D301 - click looks for the character itself
     from standards.water.verdicts import rules_water
 
     try:
@@ -1099,12 +1125,12 @@ def hj212_decode_command(keys: tuple[str, ...], crc_mode: str) -> None:
     "--crc-mode", type=click.Choice(["hj212", "modbus"]), default="hj212", show_default=True, help="the checksum"
 )
 def hj212_encode_command(keys: tuple[str, ...], crc_mode: str) -> None:
-    r"""JSON lines as decode gives them in, packets out.
+    """JSON lines as decode gives them in, packets out.
 
     \b
     echo '{"head":{"ST":"31","CN":"2011","MN":"M1","Flag":"5"},"data":{"a21026":{"Rtd":"3.5"}}}' |
         envstream hj212 encode
-    """
+    """  # noqa: D301 - click looks for the character itself
     from streams.hj212 import tool
 
     any_mode: Any = crc_mode

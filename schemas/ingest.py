@@ -136,8 +136,10 @@ def _refuse_doubles(raw: bytes) -> None:
     """JSON lets a name stand twice and readers keep the last: one of the values would be dropped silently."""
 
     def unique(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        if double := [name for name in names if names.count(name) > 1]:
-            raise IngestError(f"field: {double[0][:64]!r} stands twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise IngestError(f"field: {name[:64]!r} stands twice")
+            seen.add(name)
 
     json.loads(raw, object_pairs_hook=unique, parse_int=str, parse_float=str)

@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -28,13 +29,23 @@ MOST_RAW_BYTES = 64 * 1024
 """Of one reading. A message on Kafka carries whole arrivals and must stay below 1 MB; see ``intake.MOST_BYTES``."""
 MOST_VERDICT = 500
 """Characters; a verdict may quote what was sent."""
+MOST_READINGS = 5_000
+"""Of a request or a message."""
+MOST_VALUES = 200
+"""Of a reading."""
+MOST_COMMAS = 200_000
+"""Of a request or a message. 1 MiB of readings has less: a value takes six bytes. Taking more apart costs up to 50 ms
+before it is known how many readings there are, and nobody else is answered meanwhile."""
 AT_ONCE = 100
-"""Readings looked at before others have their turn: about 5 ms, in which no logger is answered."""
+AT_ONCE_BYTES = 16 * 1024
+"""Readings looked at, and their bytes, before others have their turn: about 5 ms, in which no logger is answered."""
 ROOM_S = 0.1
 
 _TIME = re.compile(
     r"2[01]\d\d-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )  # fromisoformat reads much more, and not the same in every Python
+_LINE = re.compile(rb"\S[^\r\n]*")
+TOO_MANY = f"size: at most {MOST_READINGS} readings of at most {MOST_VALUES} values at once: send several"
 _MEDIA_OF_METERS = (hj212_codes.METER, hj212_codes.PROCESS)
 
 
@@ -142,10 +153,12 @@ class Ingest:
 
     async def messages(self, raws: Sequence[bytes], peer: str) -> list[list[Arrival]]:
         """What each of them becomes; others in this process get their turn on the way."""
-        taken = []
+        taken, size = [], 0
         for number, raw in enumerate(raws):
-            if number % AT_ONCE == 0:
+            size += len(raw)
+            if number % AT_ONCE == 0 or size > AT_ONCE_BYTES:
                 await asyncio.sleep(0)
+                size = 0
             taken.append(self.message(raw, peer))
         return taken
 
@@ -228,6 +241,8 @@ def time_of(text: str) -> int:
 
 def _measured(raw: bytes) -> Measured:
     sent, values = ingest.decode(raw)
+    if len(values) > MOST_VALUES:
+        raise Refused(f"size: a reading has at most {MOST_VALUES} values, here are {len(values)}: send several")
     return Measured(
         source=sent.source,
         period=ingest.PERIODS[sent.period],
@@ -243,14 +258,35 @@ def _measured(raw: bytes) -> Measured:
 
 
 def split(body: bytes) -> list[bytes] | None:
-    """The readings of a JSON text: one object, or a list; None when it is neither."""
+    """The readings of a JSON text: one object, or a list; None when it is neither.
+
+    Raises:
+        Refused: more readings than may come at once.
+    """
     try:
         whole = bytes(msgspec.json.decode(body, type=msgspec.Raw))
-        if whole[:1] == b"[":
-            return [bytes(each) for each in msgspec.json.decode(whole, type=list[msgspec.Raw])]
+        if whole[:1] != b"[":
+            return [whole] if whole[:1] == b"{" else None
+        if whole.count(b",") > MOST_COMMAS:
+            raise Refused(TOO_MANY)
+        found = msgspec.json.decode(whole, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return [whole] if whole[:1] == b"{" else None
+    if len(found) > MOST_READINGS:
+        raise Refused(TOO_MANY)
+    return [bytes(each) for each in found]
+
+
+def split_lines(body: bytes) -> list[bytes]:
+    """The lines of a body that are not empty, without blanks before them.
+
+    Raises:
+        Refused: more readings than may come at once.
+    """
+    found = [each[0] for each in islice(_LINE.finditer(body), MOST_READINGS + 1)]
+    if len(found) > MOST_READINGS:
+        raise Refused(TOO_MANY)
+    return found
 
 
 # ---- columns

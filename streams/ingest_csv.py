@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
+import os
 import re
+import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +24,8 @@ from streams.ingest import Measured, Refused, time_of
 from streams.voices import sent_text
 from streams.water_csv import WaterFileError, read_water_csv
 
-MOST_BYTES = 64 * 1024 * 1024
-"""Of a file, unpacked."""
+MOST_BYTES = 32 * 1024 * 1024
+"""Of a file, unpacked: a year of 80 stations."""
 WATER_UNITS = {"T": "degC", "pH": "pH", "EC": "uS/cm", "turbidity": "NTU"} | dict.fromkeys(
     ("DO", "CODMn", "NH3N", "TP", "TN"), "mg/L"
 )
@@ -60,7 +63,10 @@ class CsvFile:
             yield from self._air(table) if isinstance(table, AirRows) else self._water(table)
 
     def _line(self, number: int, said: Measured | str) -> Line:
-        return Line(number, self._raw[number - 1], said)
+        raw = self._raw[number - 1] if number <= len(self._raw) else b""
+        if not raw:  # without its bytes a line would leave no evidence
+            raise FileRefused(f"第{number}行 line {number} 读取时变化 changed while it was read: drop the file again")
+        return Line(number, raw, said)
 
     def _air(self, table: AirRows) -> Iterator[Line]:
         bad = {n for n, note in enumerate(table.notes) if note.kind != "finer"}
@@ -130,14 +136,36 @@ def _water_text(item: str, text: str) -> tuple[str, str]:
         raise Refused(f"value: {water_csv.COLUMNS[item]}: {error}") from None
 
 
+def shown(path: Path) -> str:
+    """A file's name in one line that can be written anywhere.
+
+    Linux takes any bytes for a name. Those of a Windows in GBK are not UTF-8; they, and line ends, become escapes.
+    """
+    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in name)
+
+
 def read(path: Path, version: str) -> CsvFile:
-    """Read a file; ``version`` is that of all its values.
+    """Read a file, once: whatever happens to it afterwards, its lines and its evidence are of the same bytes.
+
+    Args:
+        path: plain or gzip, told apart by the first bytes.
+        version: of all its values.
 
     Raises:
-        FileRefused: not readable, neither layout, or without a line of data.
+        FileRefused: not readable, too large, neither layout, or without a line of data.
     """
-    raw = _lines(path)
-    header = _header(path, raw)
+    name, data = shown(path), _bytes(path)
+    # The readers of CSV take files. This one is nobody else's.
+    with tempfile.NamedTemporaryFile(prefix="envstream-", suffix=".csv") as copy:
+        copy.write(data)
+        copy.flush()
+        return _parse(name, data, Path(copy.name), version)
+
+
+def _parse(name: str, data: bytes, path: Path, version: str) -> CsvFile:
+    raw = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    header = _header(name, raw)
     try:
         if "station" in header:
             return CsvFile(raw, [read_air_csv(path)], version)
@@ -145,44 +173,46 @@ def read(path: Path, version: str) -> CsvFile:
             wanted = [item for item, column in water_csv.COLUMNS.items() if column in header]
             if not wanted:
                 names = ", ".join(water_csv.COLUMNS.values())
-                raise FileRefused(f"{path.name}: 没有数据列 no column of values: name at least one of {names}")
+                raise FileRefused(f"{name}: 没有数据列 no column of values: name at least one of {names}")
             tables = list(read_water_csv(path, wanted))
             rows = sum(len(table.lines) for table in tables)
             if not rows:
-                raise FileRefused(f"{path.name}: 没有数据 no line of data after the column names")
+                raise FileRefused(f"{name}: 没有数据 no line of data after the column names")
             if rows != sum(bool(line) for line in raw) - 1:
-                raise FileRefused(f"{path.name}: 单元格内有换行 a cell holds a line break: remove it")
+                raise FileRefused(f"{name}: 单元格内有换行 a cell holds a line break: remove it")
             return CsvFile(raw, tables, version)
     except (AirFileError, WaterFileError) as error:
-        raise FileRefused(str(error).replace(str(path), path.name)) from None
+        raise FileRefused(str(error).replace(str(path), name)) from None
     raise FileRefused(
-        f"{path.name}: 列名不认识 neither air (station, hour_start or hour_end, so2_ug_m3 …) nor water (section, time,"
+        f"{name}: 列名不认识 neither air (station, hour_start or hour_end, so2_ug_m3 …) nor water (section, time,"
         " codmn_mg_l …): name the columns as docs/ingest.md has them"
     )
 
 
-def _lines(path: Path) -> list[bytes]:
-    """The lines of a file, as they are, unpacked."""
+def _bytes(path: Path) -> bytes:
+    """What a file holds, unpacked."""
+    name = shown(path)
     try:
         with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if packed else path.open("rb") as file:
-            data: bytes = file.read(MOST_BYTES + 1)
+            data = file.read(MOST_BYTES + 1)
+        if data[:2] == b"\x1f\x8b":
+            with gzip.open(io.BytesIO(data)) as packed:
+                data = packed.read(MOST_BYTES + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise FileRefused(f"{path.name}: gzip文件损坏 broken gzip ({error}): copy the file again") from None
+        raise FileRefused(f"{name}: gzip文件损坏 broken gzip ({error}): copy the file again") from None
     except OSError as error:
-        raise FileRefused(f"{path.name}: 无法读取 cannot be read ({error.strerror}): look at its rights") from None
+        raise FileRefused(f"{name}: 无法读取 cannot be read ({error.strerror}): look at its rights") from None
     if len(data) > MOST_BYTES:
-        raise FileRefused(f"{path.name}: 太大 more than {MOST_BYTES // 2**20} MiB unpacked: split it")
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        raise FileRefused(f"{name}: 太大 more than {MOST_BYTES // 2**20} MiB unpacked: split it")
+    return data
 
 
-def _header(path: Path, raw: list[bytes]) -> list[str]:
+def _header(name: str, raw: list[bytes]) -> list[str]:
     try:
         first = raw[0].decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FileRefused(f"{path.name}: 不是UTF-8 not UTF-8: save it as UTF-8 CSV") from None
+        raise FileRefused(f"{name}: 不是UTF-8 not UTF-8: save it as UTF-8 CSV") from None
     try:
         return [name.strip().lower() for name in next(csv.reader([first], strict=True), [])]
     except csv.Error as error:
-        raise FileRefused(f"{path.name}: 不是CSV not CSV ({error}): export it again") from None
+        raise FileRefused(f"{name}: 不是CSV not CSV ({error}): export it again") from None

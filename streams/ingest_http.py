@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from streams.ingest import Ingest, reason, split
+from streams.ingest import Ingest, Refused, reason, split, split_lines
 from streams.ingest_tokens import Tokens
 from streams.intake import OK, Arrival
 
@@ -26,6 +26,8 @@ READ_S = 30.0
 ACKNOWLEDGE_S = 30.0
 RETRY_S = 5
 STOP_S = 5.0
+MOST_LISTED = 100
+"""Rejected readings that an answer lists; the dead letters have all of them."""
 
 JSON, LINES = "application/json", ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _encode = msgspec.json.encode
@@ -85,7 +87,10 @@ class IngestHttp:
             return _no(413, f"a body has at most {MOST_BODY_BYTES} bytes: send several")
         if busy := self._ingest.busy():  # it may have changed while the body came
             return _later(busy)
-        whole = split(body) if request.content_type == JSON else [line for line in body.splitlines() if line.strip()]
+        try:
+            whole = split(body) if request.content_type == JSON else split_lines(body)
+        except Refused as error:
+            return _no(413, str(error))
         if whole is None:
             # kept like anything that was said by somebody we know
             arrivals = self._ingest.refused(body, peer, "not JSON: no object and no list")
@@ -96,8 +101,8 @@ class IngestHttp:
         if answered is not None:
             return answered
         bad = [(i, arrivals[0]) for i, arrivals in enumerate(taken) if arrivals[0].verdict != OK]
-        rejected = [{"index": i, "reason": reason(arrival)} for i, arrival in bad]
-        return _answer(200, {"accepted": len(taken) - len(rejected), "rejected": rejected})
+        listed = [{"index": i, "reason": reason(arrival)} for i, arrival in bad[:MOST_LISTED]]
+        return _answer(200, {"accepted": len(taken) - len(bad), "rejected_total": len(bad), "rejected": listed})
 
     async def _put(self, arrivals: list[Arrival]) -> web.Response | None:
         """None when Kafka has acknowledged."""

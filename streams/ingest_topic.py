@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas import topics
-from streams.ingest import Ingest, split
+from streams.ingest import MOST_READINGS, Ingest, Refused, split
 from streams.intake import Arrival
 
 log = logging.getLogger("envstream.ingest.topic")
@@ -68,11 +68,22 @@ class IngestTopic:
                     messages = await loop.run_in_executor(thread, self._consumer.consume, MESSAGES_AT_ONCE, POLL_S)
                     good = [message for message in messages if self._good(message)]
                     # Partitions are given up inside consume() alone: these are ours until they are committed.
-                    await self._ingest.put(WAY, [a for message in good for a in await self._arrivals(message)])
+                    await self._put_all(good)
                     if good:
                         await loop.run_in_executor(thread, self._commit, good)
             finally:
                 await loop.run_in_executor(thread, self._consumer.close)
+
+    async def _put_all(self, messages: Sequence[Message]) -> None:
+        """Return when the log has what they became; never much more of it in memory than one message may hold."""
+        gathered: list[Arrival] = []
+        for message in messages:
+            gathered += await self._arrivals(message)
+            if len(gathered) >= MOST_READINGS:
+                await self._ingest.put(WAY, gathered)
+                await self._ingest.room()
+                gathered = []
+        await self._ingest.put(WAY, gathered)
 
     def _good(self, message: Message) -> bool:
         error = message.error()
@@ -88,7 +99,10 @@ class IngestTopic:
     async def _arrivals(self, message: Message) -> list[Arrival]:
         peer = f"{message.topic()}/{message.partition()}/{message.offset()}"
         value = message.value() or b""
-        readings = split(value)
+        try:
+            readings = split(value)
+        except Refused as error:
+            return self._ingest.refused(value, peer, str(error))
         if readings is None:
             return self._ingest.refused(value or b" ", peer, "not JSON: no object and no list")
         return [arrival for taken in await self._ingest.messages(readings, peer) for arrival in taken]

@@ -20,6 +20,7 @@ from streams.clock import LIVE, WriterClock
 from streams.embedded_broker import EmbeddedBroker
 from streams.gateway_metrics import Metrics
 from streams.ingest import Ingest, SourceNames, reason
+from streams.ingest_topic import IngestTopic
 from streams.ingest_ways import Ways, WaysPlan
 from streams.intake import OK, Arrival, Intake
 from streams.journal import Journal
@@ -461,3 +462,55 @@ def test_the_example_of_the_manual() -> None:
         ("CO", "", 300, "3", "_"),
         ("PM10", "", 0, "-", "_"),
     ]
+
+
+# ---- the topic
+
+
+class Kept:
+    """Of a message of Kafka what is asked of it here."""
+
+    def __init__(self, value: bytes, offset: int) -> None:
+        self._value, self._offset = value, offset
+
+    def value(self) -> bytes:
+        return self._value
+
+    def topic(self) -> str:
+        return topics.INGEST
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+
+def test_a_message_of_the_topic_with_too_many_readings_is_dead_and_others_are_not(tmp_path: Path) -> None:
+    good = json.dumps([message()] * 3).encode()
+    bodies = [good, b"[" + b"0," * 499_999 + b"0]", b"[" + b"0," * 5_000 + b"0]", good]
+    put: list[int] = []
+
+    async def use(door: Ingest, ports: dict[str, Any]) -> None:
+        real = door.put
+
+        async def counted(way: str, arrivals: Any) -> None:
+            put.append(len(arrivals))
+            await real(way, arrivals)
+
+        door.put = counted  # type: ignore[method-assign]
+        topic = IngestTopic(door, door.intake.writer.bootstrap)
+        messages: list[Any] = [Kept(body, offset) for offset, body in enumerate(bodies)]
+        await topic._put_all(messages)
+        full = json.dumps([0] * 5_000).encode()
+        await topic._put_all([Kept(full, 8), Kept(full, 9)])  # type: ignore[list-item]
+
+    records = serve(tmp_path, WaysPlan(), use)
+    evidence = [json.loads(r.value) for r in records if r.topic == topics.PACKETS]
+    said = [row for e in evidence for row in zip(e["peer"], e["verdict"], e["raw"], strict=True)]
+    for offset in (1, 2):
+        mine = [(verdict, raw) for peer, verdict, raw in said if peer == f"ingest/0/{offset}"]
+        assert "".join(raw for _, raw in mine).encode() == bodies[offset]
+        assert all(verdict.startswith("size: at most 5000 readings") for verdict, _ in mine)
+    assert sum(verdict == OK for _, verdict, _ in said) == 6
+    assert max(put) <= 5_000 and put[-3:-1] == [5_000, 5_000]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from schemas import blocks, times, topics
-from streams import ingest_folder, journal
+from streams import ingest_csv, ingest_folder, journal
 from streams.ingest import Ingest
 from streams.ingest_ways import WaysPlan
 from tests.streams.test_ingest import START, serve
@@ -233,9 +233,12 @@ def test_read_again_after_a_crash_changes_nothing(drop: Drop, monkeypatch: pytes
 
     crashed: list[float] = []
 
+    class Killed(BaseException):
+        """No error that anybody may survive."""
+
     def crash(*_: Any) -> None:
         crashed.append(time.monotonic())
-        raise RuntimeError("killed")
+        raise Killed
 
     drop.put("first.csv", first)
     with monkeypatch.context() as patched:
@@ -253,6 +256,104 @@ def test_read_again_after_a_crash_changes_nothing(drop: Drop, monkeypatch: pytes
     assert len(judged) == 12
     assert judged["school", START + 3600, "SO2"] == ("20261122103100000", 9, "0", "_")
     assert judged["school", START + 7200, "SO2"] == (VERSION, 1, "0", "_")
+
+
+def test_a_name_in_gbk_is_shown_as_bytes_and_costs_nobody_else(drop: Drop) -> None:
+    """As FTP from a Windows in China leaves it; of 小时数据 the first two happen to be UTF-8, the others are not."""
+    gbk = "小时数据".encode("gbk")
+    name, text = os.fsdecode(gbk), (AIR + "Mars,2026-11-22 08:00,1,2,300,4,5,6\n")
+    names = [f"{name}.csv", f"{name}.txt", f"{name}.csv.gz", "two\nlines.csv", "plain.csv"]
+    for each in names[:2]:
+        drop.put(each, text)
+    drop.put(names[2], gzip.compress(b"station,hour_start\nx,y\n"))
+    drop.put(names[3], text)
+    drop.put(names[4], AIR + "school,2026-11-22 08:00,1,2,300,4,5,6\n")
+    drop.run(drop.gone(*names))
+    assert drop.names("done") == ["plain.csv"]
+    assert drop.names("failed") == sorted([*names[:4], *(f"{each}.reason.txt" for each in names[:4])])
+    printed = gbk[:4].decode() + "".join(f"\\x{byte:02x}" for byte in gbk[4:])
+    assert {peer for peer, _, _ in drop.evidence()} == {
+        f"file {printed}.csv:2", f"file {printed}.txt", f"file {printed}.csv.gz", "file two\\nlines.csv:2",
+        "file plain.csv:2",
+    }  # fmt: skip
+    for each, said in zip(names, (f"{printed}.csv", f"{printed}.txt", f"{printed}.csv.gz"), strict=False):
+        assert drop.reasons(each)[0].startswith(f"{said}: 采用 0 行")
+    letters = [json.loads(r.value)["place"] for r in drop.records if r.topic == topics.DEAD]
+    assert len(letters) == 4 and all(each.isprintable() for each in letters)
+
+
+def test_what_nobody_foresaw_costs_one_file(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ingest_folder.read
+
+    def broken(path: Path, version: str) -> Any:
+        if path.name == "broken.csv":
+            raise IndexError("list index\nout of range \udcca")
+        return real(path, version)
+
+    monkeypatch.setattr(ingest_folder, "read", broken)
+    good = AIR + "school,2026-11-22 08:00,1,2,300,4,5,6\n"
+    drop.put("broken.csv", good, changed=CHANGED - 60)
+    drop.put("good.csv", good)
+    drop.run(drop.gone("broken.csv", "good.csv"))
+    assert drop.names("done") == ["good.csv"] and drop.names("failed") == ["broken.csv", "broken.csv.reason.txt"]
+    head, why = drop.reasons("broken.csv")
+    assert "0 lines taken" in head and "IndexError list index out of range \\udcca" in why
+    assert ("file broken.csv", good) in {(peer, raw) for peer, _, raw in drop.evidence()}
+
+
+def test_lines_taken_before_something_unforeseen_are_counted(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest_folder, "LINES_AT_ONCE", 2)
+    monkeypatch.setattr(ingest_folder, "AT_ONCE", 2)
+    hours = [f"school,2026-11-22 {hour:02d}:00,1,2,300,4,5,6" for hour in range(4)]
+    drop.put("hours.csv", AIR + "\n".join(hours))
+    real = ingest_folder.read
+
+    def ends_early(path: Path, version: str) -> Any:
+        file = real(path, version)
+        del file._raw[-1]  # what a file that shrinks would leave
+        return file
+
+    monkeypatch.setattr(ingest_folder, "read", ends_early)
+    drop.run(drop.gone("hours.csv"))
+    head, why = drop.reasons("hours.csv")
+    assert "2 lines taken, 1 refused" in head and "line 5" in why
+    assert all(raw for _, _, raw in drop.evidence())
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["air", "water"])
+def test_a_file_that_changes_after_it_was_read_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, packed: bool
+) -> None:
+    rows = {"air": "school,2026-11-22 0%d:00,1,2,300,4,5,6", "water": "bridge,2026-11-22 0%d:00,7,8,2,0.1,2"}[kind]
+    lines = [rows % hour for hour in range(1, 6)]
+    data = ({"air": AIR, "water": WATER}[kind] + "\n".join(lines)).encode()
+    path = tmp_path / ("hours.csv.gz" if packed else "hours.csv")
+    reader = f"read_{kind}_csv"
+    real = getattr(ingest_csv, reader)
+    for later in (b"", AIR.encode(), data + b"\n" + data):
+        path.write_bytes(gzip.compress(data) if packed else data)
+
+        def changed(*words: Any, later: bytes = later) -> Any:
+            path.write_bytes(later)
+            return real(*words)
+
+        monkeypatch.setattr(ingest_csv, reader, changed)
+        found = list(ingest_csv.read(path, "v").lines())
+        assert [line.raw.decode() for line in found] == lines
+        assert all(not isinstance(line.said, str) for line in found)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_too_large_is_refused_with_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    monkeypatch.setattr(ingest_csv, "MOST_BYTES", 1024 * 1024)
+    data = AIR.encode() + b"x" * 1024 * 1024
+    path = tmp_path / "hours.csv"
+    path.write_bytes(gzip.compress(data) if packed else data)
+    with pytest.raises(ingest_csv.FileRefused, match=r"^hours.csv: 太大 more than 1 MiB unpacked: split it$"):
+        ingest_csv.read(path, "v")
 
 
 def test_a_folder_that_cannot_be_had(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_one_a_list_and_lines(tmp_path: Path) -> None:
 
     async def use(door: Ingest, ports: dict[str, Any]) -> None:
         status, answer, _ = await post(ports, hours[0])
-        assert (status, answer) == (200, {"accepted": 1, "rejected": []})
+        assert (status, answer) == (200, {"accepted": 1, "rejected_total": 0, "rejected": []})
         status, answer, _ = await post(ports, [hours[1], message(source="Mars"), hours[2], [], message(v=3)])
         assert (status, answer["accepted"]) == (200, 2)
         assert [(r["index"], r["reason"].partition(":")[0]) for r in answer["rejected"]] == [
@@ -72,7 +72,7 @@ def test_one_a_list_and_lines(tmp_path: Path) -> None:
         status, answer, _ = await post(ports, lines, LINES)
         assert (status, answer["accepted"]) == (200, 2)
         assert [(r["index"], r["reason"][:8]) for r in answer["rejected"]] == [(1, "not JSON")]
-        assert (await post(ports, []))[:2] == (200, {"accepted": 0, "rejected": []})
+        assert (await post(ports, []))[:2] == (200, {"accepted": 0, "rejected_total": 0, "rejected": []})
         packed = gzip.compress(json.dumps(hours[5]).encode())
         assert (await post(ports, packed, ALLOWED | {"Content-Encoding": "gzip"}))[0] == 200
 
@@ -202,16 +202,84 @@ def test_a_slow_body_and_too_many_at_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(raws(served(tmp_path, use))) == 1
 
 
-def test_a_body_larger_than_the_intake_holds_is_taken_whole(tmp_path: Path) -> None:
-    count = 6_000
+def test_as_many_readings_as_a_request_may_have_are_taken_whole(tmp_path: Path) -> None:
+    count = 5_000
 
     async def use(door: Ingest, ports: dict[str, Any]) -> None:
         one = b'{"v":1,"source":"school","period":"realtime","start":"2026-11-22T%02d:%02d:%02d","values":{"SO2":1}}'
         body = b"\n".join(one % (n // 3600, n // 60 % 60, n % 60) for n in range(count))
         status, answer, _ = await post(ports, body, LINES)
-        assert (status, answer) == (200, {"accepted": count, "rejected": []})
+        assert (status, answer) == (200, {"accepted": count, "rejected_total": 0, "rejected": []})
 
     assert len(set(raws(served(tmp_path, use)))) == count
+
+
+def test_more_readings_than_that_are_refused_at_once_and_the_next_request_is_taken(tmp_path: Path) -> None:
+    async def use(door: Ingest, ports: dict[str, Any]) -> None:
+        for body, headers in (
+            (b"[" + b"0," * 499_999 + b"0]", ALLOWED),
+            (b"[" + b"0," * 5_000 + b"0]", ALLOWED),
+            (b"0\n\n" * 5_001, LINES),
+            (b" \r\nx" * 200_000, LINES),
+        ):
+            status, answer, _ = await post(ports, body, headers)
+            assert status == 413 and "5000" in answer["error"] and "200" in answer["error"]
+        assert (await post(ports, message()))[0] == 200
+
+    assert raws(served(tmp_path, use)) == [json.dumps(message())]
+
+
+def test_an_answer_lists_the_first_hundred_and_counts_all(tmp_path: Path) -> None:
+    async def use(door: Ingest, ports: dict[str, Any]) -> None:
+        status, answer, _ = await post(ports, [message(), *[0] * 4_999])
+        assert (status, answer["accepted"], answer["rejected_total"]) == (200, 1, 4_999)
+        assert [each["index"] for each in answer["rejected"]] == list(range(1, 101))
+
+    assert len(raws(served(tmp_path, use))) == 5_000
+
+
+def test_a_reading_with_too_many_values_costs_itself(tmp_path: Path) -> None:
+    many = [message(values={f"x{n}": n for n in range(count)}) for count in (200, 201, 3_000)]
+
+    async def use(door: Ingest, ports: dict[str, Any]) -> None:
+        status, answer, _ = await post(ports, many)
+        assert (status, answer["accepted"]) == (200, 1)
+        assert [each["index"] for each in answer["rejected"]] == [1, 2]
+        assert all(each["reason"].startswith("size: a reading has at most 200") for each in answer["rejected"])
+
+    assert len(dead(served(tmp_path, use))) == 2
+
+
+def test_others_have_their_turn_while_a_request_is_taken_apart(tmp_path: Path) -> None:
+    body = json.dumps([message(values={f"x{n}": n for n in range(200)})] * 100).encode()
+
+    async def use(door: Ingest, ports: dict[str, Any]) -> None:
+        turns, seen = 0, []
+        real = door.message
+
+        def counted(raw: bytes, peer: str) -> Any:
+            seen.append((turns, len(raw)))
+            return real(raw, peer)
+
+        door.message = counted  # type: ignore[method-assign]
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        task = asyncio.create_task(others())
+        for sent in (body, b"[" + b"0," * 999 + b"0]"):
+            await post(ports, sent)
+        task.cancel()
+        portions: dict[int, list[int]] = {}
+        for turn, size in seen:
+            portions.setdefault(turn, []).append(size)
+        assert sum(map(len, portions.values())) == 1_100
+        assert all(len(sizes) <= 100 and sum(sizes) <= 32 * 1024 for sizes in portions.values())
+
+    served(tmp_path, use)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

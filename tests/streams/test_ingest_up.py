@@ -72,9 +72,33 @@ def test_a_way_in_without_a_token_is_refused_before_anything_starts(tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--ingest-folder", "/proc/nope"), "--ingest-folder /proc/nope: "),
+        (("--ingest-http", "8123"), "--ingest-http 8123: write it as HOST:PORT"),
+        (("--ingest-http", "127.0.0.1:99999"), "--ingest-http 127.0.0.1:99999: write it as HOST:PORT"),
+        (("--ingest-http", "127.0.0.1:²"), "--ingest-http 127.0.0.1:²: write it as HOST:PORT"),
+        (("--ingest-http", "192.0.2.1:8123"), "--ingest-http 192.0.2.1:8123: "),  # nobody has an address of TEST-NET
+        (("--metrics", "192.0.2.1:8124"), "--metrics 192.0.2.1:8124: "),
+        (("--metrics", "a..b:8124"), "--metrics a..b:8124: "),
+        (("--metrics", "127.0.0.1:0"), "--metrics 127.0.0.1:0: write it as HOST:PORT"),
+        (("--metrics", "127.0.0.1:8125", "--ingest-http", "127.0.0.1:8125"), "--ingest-http 127.0.0.1:8125: port 8125"),
+    ],
+)
+def test_ways_that_cannot_be_opened_are_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setenv("ENVSTREAM_INGEST_TOKEN_platform", TOKEN)
+    done = system.run("up", "--data", tmp_path / "data", *words, code=2)
+    assert done.stderr.startswith(f"envstream: {said}") and done.stderr.count("\n") == 1
+    assert done.stdout == "" and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
         ((), "no way in: give --http HOST:PORT, --topic or --folder DIR"),
         (("--http", "8123"), "--http 8123: write it as HOST:PORT"),
         (("--http", "127.0.0.1:8123"), "--http: nobody has a token"),
+        (("--folder", "/proc/nope"), "--folder /proc/nope: "),
         (("--topic", "--cert", "a.pem"), "--cert and --key belong together, and to --http"),
         (("--topic", "--district", "nowhere.toml"), "nowhere.toml"),
     ],
