@@ -614,7 +614,7 @@ def replay(
     from streams.player import RecordingError, ReplayError, ReplayPlan, record
     from streams.player import replay as play
 
-    to_file = not target.startswith("hj212://")
+    to_file = is_file(target)
     plan = ReplayPlan(
         files=files,
         registry=registry,
@@ -634,6 +634,13 @@ def replay(
     except (AirFileError, RecordingError, ReplayError) as error:
         fail(error)
     show_report(report, as_json)
+
+
+def is_file(target: str) -> bool:
+    """Whether ``--to`` names a file; a scheme nobody knows is no name of one."""
+    if "://" in target and not target.startswith("hj212://"):
+        fail(f"--to {target}: write it as hj212://HOST:PORT, or name a file")
+    return not target.startswith("hj212://")
 
 
 def show_report(report: dict[str, Any], as_json: bool) -> None:
@@ -734,7 +741,7 @@ def simulate(
         if target == "kafka":
             to: Any = Kafka(bootstrap, district)
         else:
-            to = address(target, "--to", "hj212://") if target.startswith("hj212://") else Path(target)
+            to = Path(target) if is_file(target) else address(target, "--to", "hj212://")
         simulation = Simulation(
             registry=registry,
             plan=plan,
