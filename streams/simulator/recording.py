@@ -11,6 +11,7 @@ sent at the instant at which it was received then.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import heapq
 import zlib
@@ -98,7 +99,7 @@ class Writer:
         try:
             self._files[0].write(line + b"\n")
         except OSError as error:
-            raise RecordingError(f"{self.path}: {error.strerror}: free the disk") from None
+            raise RecordingError(f"{self.path}: {error.strerror}: {_cure(error)}") from None
 
     def close(self) -> None:
         """Write what is left."""
@@ -106,13 +107,19 @@ class Writer:
             for file in self._files:
                 file.close()
         except OSError as error:
-            raise RecordingError(f"{self.path}: {error.strerror}: free the disk") from None
+            raise RecordingError(f"{self.path}: {error.strerror}: {_cure(error)}") from None
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _cure(error: OSError) -> str:
+    return (
+        "free the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "look at what reads it, or write elsewhere"
+    )
 
 
 class Answers:
