@@ -194,6 +194,7 @@ class Logger(asyncio.Protocol):
         self._gives_up, self._heartbeat_s, self._clock_ms = gives_up, heartbeat_s, clock_ms
         self._st, self._password = st, password
         self._device = device
+        self._asks_time = False
         self._memory = Memory(remember, device) if remember else None
         self._history = history or self._memory
         self._loop = asyncio.get_running_loop()
@@ -247,8 +248,8 @@ class Logger(asyncio.Protocol):
         self._pump()
 
     def ask_time(self) -> None:
-        """Ask the platform for the time (1013)."""
-        self._notice(CN_ASK_TIME, FLAG_2017)
+        """Ask the platform for the time (1013), once no other notice waits for its answer."""
+        self._asks_time = not self._notice(CN_ASK_TIME, FLAG_2017)
 
     @property
     def has_unconfirmed(self) -> bool:
@@ -276,6 +277,8 @@ class Logger(asyncio.Protocol):
         if self._heartbeat_s is not None and now >= self._next_heartbeat:
             self._next_heartbeat = now + self._heartbeat_s
             self._notice(CN_HEARTBEAT, FLAG_2025)
+        if self._asks_time:
+            self.ask_time()
         if not self.unanswered:
             self._progress = now
         elif now - self._progress > self._timing.patience_s:
@@ -483,10 +486,10 @@ class Logger(asyncio.Protocol):
 
     # ---- the dialogue
 
-    def _notice(self, cn: str, edition: int) -> None:
-        """Say something that 9013 answers, unless one such is on its way."""
+    def _notice(self, cn: str, edition: int) -> bool:
+        """Say something that 9013 answers, unless one such is on its way; whether it is said."""
         if any(i.answer_cn == CN_NOTICE_ANSWER for i in (*self._waiting, *self._dialogue)):
-            return
+            return False
         now_ms = self._clock_ms() + self.clock_off_hours * times.HOUR_S * 1000
         qn = f"{times.stamp(now_ms // 1000)}{now_ms % 1000:03d}"
         flag = edition | ANSWER_WANTED
@@ -494,6 +497,7 @@ class Logger(asyncio.Protocol):
         data = hj212.build(qn=qn, st=self._st, cn=cn, pw=self._password, mn=self.mn, flag=flag, crc=crc)
         self._dialogue.appendleft(_Item(Outgoing(qn, data, True), self._loop.time(), answer_cn=CN_NOTICE_ANSWER))
         self._pump()
+        return True
 
     def _asked(self, request: hj212.Packet) -> None:
         """A request of the platform: 9011, data if there are any, 9012, all with its QN."""
