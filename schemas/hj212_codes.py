@@ -22,16 +22,14 @@ ST_GAS_PROCESS = "51"
 ST_WATER_PROCESS = "52"
 ST_ANSWER = "91"
 
+CN_REGISTER = "1001"
 CN_SET_TIME = "1012"
 CN_ASK_TIME = "1013"
-CN_SET_KEY = "1014"
 CN_REALTIME = "2011"
 CN_STATE = "2021"
 CN_DAY = "2031"
-CN_RUN_TIME = "2041"
 CN_MINUTE = "2051"
 CN_HOUR = "2061"
-CN_BOOT = "2081"
 CN_REQUEST_ANSWER = "9011"
 CN_RESULT = "9012"
 CN_NOTICE_ANSWER = "9013"
@@ -60,7 +58,6 @@ AIR_CODES = {
     "PM10": "a34002",
     "PM2.5": "a34004",
 }
-AIR_FACTOR_OF_CODE = {code: factor for factor, code in AIR_CODES.items()}
 
 
 class Factor(NamedTuple):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hmac
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from schemas.registry import Registry
+from streams import private_file
 
 FILE, SM4, PASSWORD = "ENVSTREAM_SECRETS", "ENVSTREAM_SM4_", "ENVSTREAM_PW_"
 _KEY = re.compile(r"[0-9A-Fa-f]{32}")
@@ -91,16 +91,8 @@ def load(environment: Mapping[str, str] = os.environ) -> DeviceSecrets:
 
 
 def _read_file(path: Path, found: dict[str, dict[str, str]], errors: list[str]) -> None:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        if path.stat().st_mode & 0o077:
-            errors.append(f"{path}: others may read it: chmod 600 {path}")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        # never the parser's words: they may quote a line of the file
-        reason = error.strerror if isinstance(error, OSError) else "not a TOML text"
-        errors.append(f"{path}: {reason}: {FILE} must name a file with tables [sm4] and [password]")
-        return
-    for table, entries in document.items():
+    document = private_file.read(path, f"{FILE} must name a file with tables [sm4] and [password]", errors)
+    for table, entries in (document or {}).items():
         if table not in found or not isinstance(entries, dict):
             errors.append(f"{path}: {table} is not known here: write tables [sm4] and [password]")
             continue

@@ -24,6 +24,7 @@ from schemas.hj212_codes import (
     CN_HOUR,
     CN_MINUTE,
     CN_NOTICE_ANSWER,
+    CN_REGISTER,
     CN_REQUEST_ANSWER,
     CN_RESULT,
     CN_SET_TIME,
@@ -37,7 +38,7 @@ from streams import hj212
 from streams.clock import LIVE, VIRTUAL, WriterClock
 from streams.connection import Connection
 from streams.device_secrets import DeviceSecrets
-from streams.gateway_metrics import Metrics, verdict_class
+from streams.gateway_metrics import Metrics
 from streams.intake import ALIVE, DIALOGUE, KEPT, OK, Arrival, Intake
 from streams.reading_rows import PacketUnusable, is_data, read_packet
 from streams.requests import Request, Requests
@@ -51,7 +52,7 @@ UNLISTED = "unlisted"
 PASSWORD = "password"  # noqa: S105 - a verdict
 CHECK_S = 0.5
 
-_NOTICES = frozenset((CN_ASK_TIME, CN_HEARTBEAT, "1001"))
+_NOTICES = frozenset((CN_ASK_TIME, CN_HEARTBEAT, CN_REGISTER))
 """Answered by 9013: a clock request, a heartbeat, and the registration of 2025."""
 _DIALOGUE = _NOTICES | {CN_REQUEST_ANSWER, CN_RESULT, CN_NOTICE_ANSWER, CN_DATA_ANSWER}
 _ST_OF_KIND = {"air": ST_AIR, "water": ST_SURFACE_WATER, "emission": ST_FLUE_GAS}
@@ -137,10 +138,8 @@ class Gateway:
             "Split packets whose parts did not all come, since start",
             lambda: sum(s.incomplete for s in self.sessions.values()),
         )
-        watch("envstream_waiting", "Packets not yet written", lambda: self.intake.waiting)
-        watch("envstream_reading_paused", "1 while sockets are not read", lambda: float(self.intake.full))
         watch("envstream_requests_waiting", "Requests to loggers not ended", lambda: self.requests.waiting)
-        watch("envstream_clock_held", "1 while the wall clock is not believed", lambda: float(self.clock.held))
+        self.metrics.watch_intake(self.intake)
 
     @property
     def registry(self) -> Registry:
@@ -337,9 +336,7 @@ class Gateway:
 
     def _written_all(self, batch: list[Arrival]) -> None:
         now = asyncio.get_running_loop().time()
-        for verdict, count in Counter(verdict_class(a.verdict) for a in batch).items():
-            self.metrics.packets.labels(verdict).inc(count)
-        self.metrics.bytes.inc(sum(len(a.raw) for a in batch))
+        self.metrics.written(batch)
         for arrival in batch:
             if isinstance(arrival, _Said):
                 self.metrics.latency.observe(now - arrival.at)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from streams.intake import Arrival, Intake
 
 LATENCY_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _OF_PACKETS = ("unlisted", "password", "crc", "length", "cut off", "header", "sealed", "DataTime")
@@ -44,6 +47,18 @@ class Metrics:
     def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
         """A gauge that is asked for its value when somebody looks."""
         Gauge(name, what, registry=self.registry).set_function(value)
+
+    def written(self, batch: list[Arrival]) -> None:
+        """Count arrivals that are in the log now."""
+        for verdict, count in collections.Counter(verdict_class(a.verdict) for a in batch).items():
+            self.packets.labels(verdict).inc(count)
+        self.bytes.inc(sum(len(a.raw) for a in batch))
+
+    def watch_intake(self, intake: Intake) -> None:
+        """What is at hand and not yet written, and whether more is taken."""
+        self.watch("envstream_waiting", "Arrivals not yet written", lambda: intake.waiting)
+        self.watch("envstream_reading_paused", "1 while nothing more is taken", lambda: float(intake.full))
+        self.watch("envstream_clock_held", "1 while the wall clock is not believed", lambda: float(intake.clock.held))
 
     def serve(self, host: str, port: int) -> int:
         """Serve ``/metrics``; the port.

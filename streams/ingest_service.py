@@ -8,7 +8,6 @@ import logging
 import signal
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +18,12 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 from schemas import blocks, topics
 from schemas.registry import Registry, RegistryError, parse
 from streams.clock import LIVE, WriterClock
-from streams.gateway_metrics import Metrics, verdict_class
+from streams.gateway_metrics import Metrics
 from streams.gateway_service import CLOCK_KEY, GatewayError, messages_of, read_log, serve_metrics
 from streams.ingest import Ingest
 from streams.ingest_topic import IngestTopicError
 from streams.ingest_ways import Ways, WaysError, WaysPlan
-from streams.intake import Arrival, Intake
+from streams.intake import Intake
 from streams.journal import Record
 from streams.log_follower import LogFollower
 from streams.writer import Writer, WriterError
@@ -91,8 +90,8 @@ async def _serve(plan: IngestPlan, ways: Ways, writer: Writer, ready: Callable[[
             plan.registry.digest,
         )
     intake = Intake(writer, registry, WriterClock(LIVE), place="ingest")
-    intake.on_written = lambda batch: _count(metrics, batch)
-    _watch(metrics, intake)
+    intake.on_written = metrics.written
+    metrics.watch_intake(intake)
     first = [] if found.registry is not None else intake.registry_records()
     if kind is None:
         first.append(Record(topics.REGISTRY, 0, CLOCK_KEY, LIVE.encode()))
@@ -137,15 +136,3 @@ def _follow(intake: Intake, topic: str, value: bytes) -> None:
         intake.adopt(blocks.decode(value))
     except (blocks.BlockError, RegistryError) as error:
         log.error("a registry in the log cannot be used: %s: upgrade this part", str(error).splitlines()[0])
-
-
-def _watch(metrics: Metrics, intake: Intake) -> None:
-    metrics.watch("envstream_waiting", "Readings not yet written", lambda: intake.waiting)
-    metrics.watch("envstream_reading_paused", "1 while nothing more is taken", lambda: float(intake.full))
-    metrics.watch("envstream_clock_held", "1 while the wall clock is not believed", lambda: float(intake.clock.held))
-
-
-def _count(metrics: Metrics, batch: list[Arrival]) -> None:
-    for verdict, count in Counter(verdict_class(a.verdict) for a in batch).items():
-        metrics.packets.labels(verdict).inc(count)
-    metrics.bytes.inc(sum(len(a.raw) for a in batch))

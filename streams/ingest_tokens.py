@@ -9,9 +9,10 @@ from __future__ import annotations
 import hmac
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+
+from streams import private_file
 
 FILE, TOKEN = "ENVSTREAM_INGEST_TOKENS", "ENVSTREAM_INGEST_TOKEN_"
 LEAST = 16
@@ -73,14 +74,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Tokens:
 
 
 def _read_file(path: Path, errors: list[str]) -> dict[str, str]:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        if path.stat().st_mode & 0o077:
-            errors.append(f"{path}: others may read it: chmod 600 {path}")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        # never the parser's words: they may quote a line of the file
-        why = error.strerror if isinstance(error, OSError) else "not a TOML text"
-        errors.append(f"{path}: {why}: {FILE} must name a file with a table [token]")
+    document = private_file.read(path, f"{FILE} must name a file with a table [token]", errors)
+    if document is None:
         return {}
     table = document.get("token")
     if set(document) != {"token"} or not isinstance(table, dict):
