@@ -376,10 +376,20 @@ def device_secrets() -> Any:
     show_default=True,
     help="seconds until Kafka gives a dead worker's partitions to another",
 )
+@click.option("--metrics", metavar="HOST:PORT", help="Prometheus finds /metrics there: lag, age of ticks, memory")
 @click.option("--embedded", is_flag=True, hidden=True)
 @part_options
-def worker(bootstrap: str, instance: str | None, session: float, embedded: bool, leash: bool, log_level: str) -> None:
+def worker(
+    bootstrap: str,
+    instance: str | None,
+    session: float,
+    metrics: str | None,
+    embedded: bool,
+    leash: bool,
+    log_level: str,
+) -> None:
     """Judge: Faust agents turn readings into cells, verdicts and the year so far."""
+    at = address(metrics, "--metrics", "") if metrics else None
     begin_part(leash, log_level)
     from agents.worker import WorkerError, run_worker
 
@@ -391,6 +401,7 @@ def worker(bootstrap: str, instance: str | None, session: float, embedded: bool,
             embedded=embedded,
             log_level=log_level,
             on_ready=lambda: ready(ready="worker"),
+            metrics=(at.host, at.port) if at is not None else None,
         )
     except WorkerError as error:
         fail(error)
@@ -459,16 +470,18 @@ def ask_gateway(control: str | None, district: Path, operation: dict[str, Any]) 
     """One operation of the control connection, or the end with what it says."""
     from streams.ask import AskError, ask
 
-    where: tuple[str, int] = ("127.0.0.1", 0)
-    if control:
-        found = address(control, "--control", "")
-        where = (found.host, found.port)
-    else:
-        where = ("127.0.0.1", load_district(district).receive.control_port)
     try:
-        return ask(*where, operation)
+        return ask(*gateway_at(control, district), operation)
     except AskError as error:
         fail(error)
+
+
+def gateway_at(control: str | None, district: Path) -> tuple[str, int]:
+    """Where a gateway's control connection is: as given, else as the registry says."""
+    if control:
+        found = address(control, "--control", "")
+        return found.host, found.port
+    return "127.0.0.1", load_district(district).receive.control_port
 
 
 @main.group("registry")
@@ -581,6 +594,250 @@ def clock_command(confirm: bool, control: str | None, district: Path) -> None:
         minutes = reply["jump_ms"] / 60_000
         cure = "confirmed: going on" if confirm else "nothing is taken: set it back, or say --confirm"
         click.echo(f"the wall clock leapt {minutes:.0f} minutes ahead; {cure}")
+
+
+# ---- what people decide
+
+
+@main.group()
+def action() -> None:
+    """人工记录 What people decide: dust days, corrections, published values, marks (docs/actions.md).
+
+    Each is a message of the log, with who decided it, when and why; what was concluded is concluded again. Saying one
+    again changes nothing; of two on the same matter the later holds; --withdraw ends one.
+    """
+
+
+def into_the_log(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which log actions are put into."""
+    command = district_option(command)
+    command = click.option("--bootstrap", help="Kafka, host:port: straight into a live log there, without a gateway")(
+        command
+    )
+    return control_option(command)
+
+
+def decided(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What every single action takes."""
+    command = click.option("--withdraw", is_flag=True, help="撤回: it no longer holds")(command)
+    command = click.option("--why", required=True, help="原因: why, or the document it stands on")(command)
+    command = click.option("--by", required=True, help="操作人: who decides it")(command)
+    return into_the_log(command)
+
+
+source_option = click.option("--source", default="", help="依据: the document, such as a number of a notice")
+
+
+@action.command("dust-day")
+@click.argument("area")
+@click.argument("first", metavar="DAY")
+@click.argument("last", metavar="[LAST]", default="")
+@source_option
+@decided
+def action_dust_day(source: str, **words: Any) -> None:
+    """沙尘日: DAY (to LAST, inclusive) is a confirmed dust day of AREA.
+
+    \b
+    envstream action dust-day luan 2026-03-12 --by 张三 --why "总站 2026-03-13 通报"
+    """  # noqa: D301 - click looks for the character itself
+    give_one("dust-day", words.pop("area"), {"source": source}, **words)
+
+
+@action.command("plan-exception")
+@click.argument("area")
+@click.argument("first", metavar="DAY")
+@click.argument("last", metavar="[LAST]", default="")
+@click.option("--not-monitored", default="", help="pollutants outside the monitoring plan, joined by comma")
+@click.option("--clean", default="", help="yes: in three years of data never primary on a polluted day; or no")
+@source_option
+@decided
+def action_plan_exception(not_monitored: str, clean: str, source: str, **words: Any) -> None:
+    """监测计划例外: from DAY to LAST, inclusive, the plan of AREA (or of a station) leaves pollutants out."""
+    data = {"not_monitored": not_monitored, "clean": clean, "source": source}
+    give_one("plan-exception", words.pop("area"), data, **words)
+
+
+@action.command("correct")
+@click.argument("station")
+@click.argument("first", metavar="FROM")
+@click.argument("last", metavar="TO")
+@click.argument("values", metavar="[FACTOR=VALUE]...", nargs=-1)
+@decided
+def action_correct(values: tuple[str, ...], **words: Any) -> None:
+    """数据审核更正: audited values of the hours of STATION that end after FROM and up to TO.
+
+    VALUE is the audited value in the published unit (one hour only), invalid, or valid: the value that was sent stands
+    although it was flagged. --withdraw without factors ends the correction of all.
+
+    \b
+    envstream action correct air-luhua 2026-03-12T09:00 2026-03-12T10:00 PM2.5=23 SO2=invalid --by 李四 --why 审核
+    """  # noqa: D301 - click looks for the character itself
+    give_one("correction", words.pop("station"), pairs(values), **words)
+
+
+@action.command("publish")
+@click.argument("area")
+@click.argument("first", metavar="DAY")
+@click.argument("values", metavar="KEY=VALUE...", nargs=-1)
+@decided
+def action_publish(values: tuple[str, ...], **words: Any) -> None:
+    """省级公布值: what the province published of a DAY of AREA.
+
+    KEY is aqi (a number or NA), primary, level, category, SO2, NO2, CO, O3, PM10, PM2.5, dust (keep or deduct), source.
+
+    \b
+    envstream action publish luan 2026-03-12 aqi=85 primary=PM2.5 PM2.5=63 --by 王五 --why "省站日报"
+    """  # noqa: D301 - click looks for the character itself
+    give_one("published", words.pop("area"), pairs(values), last="", **words)
+
+
+@action.command("mark")
+@click.argument("outlet")
+@click.argument("first", metavar="FROM")
+@click.argument("last", metavar="TO")
+@click.argument("mark")
+@source_option
+@decided
+def action_mark(mark: str, source: str, **words: Any) -> None:
+    """企业标记: OUTLET was in the state MARK from FROM to TO.
+
+    MARK is a name such as 启炉, 停运 or CEMS维护, or START, SHUTDOWN, MAINT and so on.
+    """
+    give_one("mark", words.pop("outlet"), {"mark": mark, "source": source}, **words)
+
+
+@action.command("maintenance")
+@click.argument("subject")
+@click.argument("first", metavar="FROM")
+@click.argument("last", metavar="TO")
+@source_option
+@decided
+def action_maintenance(subject: str, source: str, **words: Any) -> None:
+    """检修计划: SUBJECT (a station, section, outlet or enterprise) is under maintenance from FROM to TO."""
+    give_one("maintenance", subject, {"source": source}, **words)
+
+
+@action.command("file")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--withdraw", is_flag=True, help="撤回: all of the file no longer hold")
+@into_the_log
+def action_file(file: Path, withdraw: bool, control: str | None, bootstrap: str | None, district: Path) -> None:
+    """Actions of a TOML or CSV FILE, of any kind: all of them, or none and every error with its line."""
+    from schemas.action_files import ActionsError, read_file
+
+    try:
+        placed = read_file(file)
+    except ActionsError as error:
+        fail(error)
+    if withdraw:
+        for _, each in placed:
+            each.withdrawn = True
+    give(placed, control, bootstrap, district)
+
+
+def pairs(words: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE`` words, or the end."""
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            fail(f"{word}: write it as KEY=VALUE, such as PM2.5=23")
+        if key in found:
+            fail(f"{word}: {key} stands twice")
+        found[key] = value
+    return found
+
+
+def give_one(
+    what: str,
+    subject: str,
+    data: dict[str, str],
+    *,
+    first: str,
+    last: str,
+    by: str,
+    why: str,
+    withdraw: bool,
+    control: str | None,
+    bootstrap: str | None,
+    district: Path,
+) -> None:
+    """Put one action into the log, or end with all that is wrong with it."""
+    from schemas.action_files import ActionsError, Placed, period
+    from schemas.actions import draft
+
+    try:
+        begin, end = period(first, last)
+    except ActionsError as error:
+        fail(f"{what}: {error}")
+    give(
+        [Placed("", draft(what, subject, begin, end, by=by, why=why, data=data, withdrawn=withdraw))],
+        control,
+        bootstrap,
+        district,
+    )
+
+
+def give(placed: list[Any], control: str | None, bootstrap: str | None, district: Path) -> None:
+    """Put actions into the log, by the gateway's control connection or into Kafka; a line for each, with its id."""
+    if control and bootstrap:
+        fail("--control and --bootstrap are two ways into a log: give one of them")
+    from schemas.action_files import written
+
+    if bootstrap:
+        from streams.action_writer import ActionWriterError, write
+
+        try:
+            ids = [each.id for each in write(bootstrap, placed)]
+        except ActionWriterError as error:
+            fail(error)
+    else:
+        from streams.ask import AskError, ask_actions
+
+        try:
+            ids = ask_actions(*gateway_at(control, district), placed)
+        except AskError as error:
+            fail(error)
+    for name, (_, each) in zip(ids, placed, strict=True):
+        state = "withdrawn" if each.withdrawn else "in the log"
+        click.echo(f"{name}  {each.what} {each.subject} {written(each)}: {state}")
+
+
+@action.command("list")
+@click.option("--data", type=click.Path(path_type=Path), help=f"folder of `envstream up`; {DEFAULT_DATA} unless given")
+@click.option("--bootstrap", help="Kafka, host:port, instead of a folder")
+@click.option("--what", help="of one kind, such as dust-day")
+@click.option("--subject", help="of one area, station, section, outlet or enterprise")
+@click.option("--json", "as_json", is_flag=True, help="as JSON, with everything known")
+def action_list(data: Path | None, bootstrap: str | None, what: str | None, subject: str | None, as_json: bool) -> None:
+    """Everything people decided: when, who, what, why, and whether it still holds."""
+    if data is not None and bootstrap:
+        fail("--data and --bootstrap are two places of a log: give one of them")
+    from schemas.blocks import BlockError
+    from streams.action_list import line, listed, of_journal
+
+    try:
+        if bootstrap:
+            from streams.action_writer import ActionWriterError, read
+
+            try:
+                records = read(bootstrap)
+            except ActionWriterError as error:
+                fail(error)
+        else:
+            folder = (data or Path(DEFAULT_DATA)) / "journal"
+            if not folder.is_dir():
+                fail(f"{folder}: no journal of envstream up: give its folder with --data, or Kafka with --bootstrap")
+            records = of_journal(folder)
+        found = listed(records)
+    except BlockError as error:
+        fail(f"actions: {error}")
+    found = [one for one in found if what in (None, one["what"]) and subject in (None, one["subject"])]
+    if as_json:
+        show(found)
+        return
+    for one in found:
+        click.echo(line(one))
 
 
 # ---- recorded data

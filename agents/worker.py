@@ -1,4 +1,4 @@
-"""The worker: one Faust app around the kernel, with the air judge in it."""
+"""The worker: one Faust app around the kernels, with a judge for each kind of source."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from confluent_kafka import KafkaException, Producer
 from agents.air import AirJudge
 from schemas import topics
 from streams.faust_app import make_app
-from streams.kernel import Kernel
+from streams.state.kernel import Kernel, MakeJudge
+from streams.worker_metrics import serve_metrics
 
 log = logging.getLogger("envstream.worker")
 
 PATIENCE_S = 120.0
+
+JUDGES: tuple[tuple[str, str, MakeJudge], ...] = ((topics.READINGS_AIR, topics.STATE_AIR, AirJudge),)
+"""Topic of readings, topic of state, and the judge of each kind of source."""
 
 
 class WorkerError(RuntimeError):
@@ -58,6 +62,7 @@ def run_worker(
     embedded: bool,
     log_level: str,
     on_ready: Callable[[], None],
+    metrics: tuple[str, int] | None = None,
 ) -> int:
     """Judge until SIGTERM; the exit code.
 
@@ -69,14 +74,24 @@ def run_worker(
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    kernel = Kernel(
-        bootstrap=bootstrap,
-        topic=topics.READINGS_AIR,
-        state_topic=None if embedded else topics.STATE_AIR,
-        make_judge=AirJudge,
-        session_s=session_s,
-    )
-    app = make_app(kernel, group=topics.AIR_GROUP, instance=instance, on_ready=on_ready)
+    kernels = [
+        Kernel(
+            bootstrap=bootstrap,
+            topic=topic,
+            state_topic=None if embedded else state,
+            make_judge=make,
+            session_s=session_s,
+        )
+        for topic, state, make in JUDGES
+    ]
+    app = make_app(kernels, group=topics.AGENTS_GROUP, instance=instance, on_ready=on_ready)
+    if metrics is not None:
+        try:
+            serve_metrics(kernels, app, metrics)
+        except OSError as error:
+            raise WorkerError(
+                f"metrics on {metrics[0]}:{metrics[1]}: {error.strerror}: give another --metrics"
+            ) from None
     worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False, loop=loop)
     for name in ("aiokafka", "kafka", "faust", "mode"):  # while a broker is away they log thousands of lines a second
         logging.getLogger(name).setLevel(logging.ERROR if log_level != "debug" else logging.INFO)

@@ -61,7 +61,7 @@ def as_blocks(rows: AirRows, registry: Registry, size: int) -> list[bytes]:
 def judge(messages: list[bytes]) -> tuple[AirJudge, int]:
     """A fresh judge that took these messages, and how many it published."""
     found = AirJudge(0)
-    found.restored()
+    found.restored(None)
     return found, sum(len(found.take(message, f"readings-air/0/{n}")) for n, message in enumerate(messages))
 
 

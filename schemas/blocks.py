@@ -1,4 +1,4 @@
-"""Blocks, ticks and registry versions: what ``readings-*`` carries.
+"""Blocks, ticks, registry versions and actions: what ``readings-*`` carries.
 
 A block is columnar JSON: packets as columns, readings as columns, so that one Kafka message holds what
 a writer had at hand (design §4). A value is a whole number and its count of decimals, never a float:
@@ -105,9 +105,35 @@ class RegistryVersion(msgspec.Struct, tag_field="kind", tag="registry"):
     v: int = VERSION
 
 
-Reading = Block | Tick | RegistryVersion
+class Action(msgspec.Struct, tag_field="kind", tag="action"):
+    """What a person decided: who, when, why. In ``actions`` and, the same bytes, in the ``readings-*`` it concerns.
 
-_decoder: msgspec.json.Decoder[Block | Tick | RegistryVersion] = msgspec.json.Decoder(Block | Tick | RegistryVersion)
+    ``what`` is a kind of :mod:`schemas.actions`, which says what ``subject`` is, what ``data`` has, and which of two
+    actions holds. ``begin`` and ``end`` (epoch seconds) are the period it speaks of: ``(begin, end]`` for hours,
+    00:00 of the first day to 24:00 of the last for days. ``id`` is derived from what it says, so a repeated action is
+    the same action. ``received`` is epoch ms by the writer's clock. ``withdrawn``: it no longer holds.
+    """
+
+    writer: str
+    id: str
+    what: str
+    group: str
+    subject: str
+    begin: int
+    end: int
+    by: str
+    why: str
+    data: dict[str, str]
+    received: int
+    withdrawn: bool = False
+    v: int = VERSION
+
+
+Reading = Block | Tick | RegistryVersion | Action
+
+_decoder: msgspec.json.Decoder[Block | Tick | RegistryVersion | Action] = msgspec.json.Decoder(
+    Block | Tick | RegistryVersion | Action
+)
 _encoder = msgspec.json.Encoder()
 
 
@@ -115,12 +141,12 @@ class BlockError(ValueError):
     """A message on ``readings-*`` that this version cannot use; the text says why."""
 
 
-def encode(message: Block | Tick | RegistryVersion) -> bytes:
+def encode(message: Reading) -> bytes:
     """JSON bytes of a message."""
     return _encoder.encode(message)
 
 
-def decode(data: bytes) -> Block | Tick | RegistryVersion:
+def decode(data: bytes) -> Reading:
     """A message from its JSON bytes.
 
     Raises:

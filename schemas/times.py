@@ -39,6 +39,7 @@ def hour_index(end_s: int) -> int:
     return ((end_s + OFFSET_S - 1) % DAY_S) // HOUR_S
 
 
+@functools.lru_cache(maxsize=4096)
 def date_of(day: int) -> dt.date:
     """Calendar date of a day number."""
     return dt.date(1970, 1, 1) + dt.timedelta(days=day)

@@ -16,6 +16,8 @@ CELLS = "cells"
 VERDICTS = "verdicts"
 REVISIONS = "revisions"
 CONDITIONS = "conditions"
+ACTIONS = "actions"
+"""What people decided (:mod:`schemas.actions`): the record, beside the message in ``readings-*``."""
 REGISTRY = "registry"
 STATE_AIR = "state-air"
 DEAD = "dead"
@@ -26,12 +28,13 @@ READINGS_OF = {"air": READINGS_AIR, "water": READINGS_WATER, "emission": READING
 """Topic of the readings of a kind of source (``schemas.registry``)."""
 READINGS = tuple(READINGS_OF.values())
 
-AIR_GROUP = "envstream-air"
+AGENTS_GROUP = "envstream-agents"
 SINK_GROUP = "envstream-sink"
 INGEST_GROUP = "envstream-ingest"
 
 EMBEDDED_PARTITIONS = 4  # what librdkafka's own broker gives a topic on first use; it cannot be told otherwise
 
+_HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
 FOREVER = -1
 
@@ -46,6 +49,16 @@ class Topic:
 
     def config(self) -> dict[str, str]:
         """Settings for an admin client."""
+        if self.compacted and self.name.startswith("state-"):
+            # A recovery takes rows as they were at the checkpoint, so versions of the last hours must be kept; and
+            # segments must end, for the last one is never compacted and would be read whole.
+            return {
+                "cleanup.policy": "compact",
+                "min.compaction.lag.ms": str(6 * _HOUR_MS),
+                "segment.ms": str(_HOUR_MS),
+                "segment.bytes": str(64 * 1024 * 1024),
+                "min.cleanable.dirty.ratio": "0.1",
+            }
         if self.compacted:
             return {"cleanup.policy": "compact"}
         return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
@@ -60,11 +73,15 @@ TOPICS: tuple[Topic, ...] = (
     Topic(VERDICTS, compacted=True),
     Topic(REVISIONS, FOREVER),
     Topic(CONDITIONS, 90 * _DAY_MS),
+    Topic(ACTIONS, FOREVER),
     Topic(REGISTRY, FOREVER),
     Topic(STATE_AIR, compacted=True),
     Topic(DEAD, 90 * _DAY_MS),
     Topic(INGEST, 14 * _DAY_MS),
 )
+
+JUDGED = (READINGS_AIR,)
+"""Topics that agents judge today."""
 
 SUNK = (CELLS, VERDICTS)
 """Topics whose messages become points in InfluxDB."""

@@ -1,4 +1,4 @@
-"""One question to a gateway's control connection, for commands of a person."""
+"""Questions to a gateway's control connection, for commands of a person."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import socket
 from typing import Any
 
 import msgspec
+
+from schemas.action_files import Placed
+from streams.actions import MOST_AT_ONCE
 
 PATIENCE_S = 60.0
 
@@ -39,3 +42,30 @@ def ask(host: str, port: int, operation: dict[str, Any]) -> dict[str, Any]:
     if not reply.get("ok"):
         raise AskError(str(reply.get("error", f"{where}: refused")))
     return reply
+
+
+def ask_actions(host: str, port: int, placed: list[Placed]) -> list[str]:
+    """Have a gateway write actions into its log; their ids.
+
+    More than it takes at once are all checked before the first is written.
+
+    Raises:
+        AskError: nobody there, or refused, with every error; nothing was written then.
+    """
+    items = [
+        {
+            "place": place, "what": action.what, "subject": action.subject, "begin": action.begin, "end": action.end,
+            "by": action.by, "why": action.why, "data": action.data, "withdrawn": action.withdrawn,
+        }
+        for place, action in placed
+    ]  # fmt: skip
+    parts = [items[at : at + MOST_AT_ONCE] for at in range(0, len(items), MOST_AT_ONCE)]
+    errors = []
+    for part in parts if len(parts) > 1 else ():
+        try:
+            ask(host, port, {"op": "actions", "items": part, "check": True})
+        except AskError as error:
+            errors.append(str(error))
+    if errors:
+        raise AskError("\n".join(dict.fromkeys(errors)))
+    return [name for part in parts for name in ask(host, port, {"op": "actions", "items": part})["ids"]]

@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 
 from schemas import topics
+from schemas.action_files import Placed
+from schemas.actions import draft
 from schemas.messages import Dead, encode
 from schemas.registry import parse
 from streams.clock import VIRTUAL, ClockError
@@ -25,9 +27,36 @@ from streams.writer import WriterError
 log = logging.getLogger("envstream.control")
 
 VERSION = 1
+MOST_LINE_BYTES = 4 * 1024 * 1024
+"""Of an operation: a registry, or MOST_AT_ONCE actions."""
 DEAD_TEXT = 200
 """Characters of a line in its dead letter; the file has all of them."""
 LIVE_LOG = "this log is live: a replay needs a virtual one; give `envstream up` a fresh folder with --data"
+
+
+class SentAction(msgspec.Struct, forbid_unknown_fields=True):
+    """An action on the control connection; fields as in :class:`schemas.blocks.Action`.
+
+    ``place`` is where it was written, for errors.
+    """
+
+    what: str
+    subject: str
+    begin: int
+    end: int
+    by: str
+    why: str
+    data: dict[str, str] = {}
+    withdrawn: bool = False
+    place: str = ""
+
+    def placed(self) -> Placed:
+        """As the intake takes it."""
+        action = draft(
+            self.what, self.subject, self.begin, self.end,
+            by=self.by, why=self.why, data=self.data, withdrawn=self.withdrawn,
+        )  # fmt: skip
+        return Placed(self.place, action)
 
 
 class Control:
@@ -41,6 +70,7 @@ class Control:
             "clock": self._clock,
             "dead": self._dead,
             "registry": self._registry,
+            "actions": self._actions,
             "loggers": self._loggers,
             "backfill": self._backfill,
             "command": self._command,
@@ -74,6 +104,8 @@ class Control:
             except (WriterError, JournalError) as error:
                 self.gateway.fail(error)
                 return {"ok": False, "error": str(error)}
+            except msgspec.ValidationError as error:
+                return {"ok": False, "error": f"{asked['op']}: {error}"}
             except (ClockError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
                 return {"ok": False, "error": str(error)}
 
@@ -97,6 +129,12 @@ class Control:
         if changed:
             await self.gateway.intake.apply(registry)
         return {"ok": True, "digest": registry.digest, "changed": changed}
+
+    async def _actions(self, asked: dict[str, Any]) -> dict[str, Any]:
+        items = msgspec.convert(asked["items"], list[SentAction])
+        placed = [item.placed() for item in items]
+        written = await self.gateway.intake.act(placed, dry=bool(asked.get("check")))
+        return {"ok": True, "ids": [action.id for action in written]}
 
     async def _loggers(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"ok": True, "loggers": self.gateway.loggers()}

@@ -19,10 +19,10 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas import blocks, topics
-from schemas.registry import Registry
+from schemas.registry import Registry, parse
 from streams.clock import JUMP_MS, LIVE, VIRTUAL, WriterClock
 from streams.connection import Connection
-from streams.control import Control
+from streams.control import MOST_LINE_BYTES, Control
 from streams.device_secrets import DeviceSecrets, SecretsError
 from streams.gateway import Gateway
 from streams.gateway_metrics import Metrics
@@ -167,6 +167,7 @@ async def _serve(plan: GatewayPlan, writer: Writer, ports: _Ports, ways: Ways, r
         first_packet=found.packets if writer.journal is not None else 0,
     )
     intake = gateway.intake
+    intake.newest_ms = found.now_ms or 0
     if found.registry != plan.registry.digest:
         await writer.append(intake.registry_records())
     if writer.journal is None and kind is not None:
@@ -183,7 +184,7 @@ async def _serve(plan: GatewayPlan, writer: Writer, ports: _Ports, ways: Ways, r
     told |= await ways.start(Ingest(intake, metrics), writer.bootstrap)
     if plan.metrics is not None:
         told["metrics_port"] = serve_metrics(metrics, plan.metrics)
-    control = await asyncio.start_server(Control(gateway).serve, sock=ports.control, limit=4 * 1024 * 1024)
+    control = await asyncio.start_server(Control(gateway).serve, sock=ports.control, limit=MOST_LINE_BYTES)
     back = None if writer.journal is not None else clock.now_ms() - BACK_MS  # the embedded broker cannot seek a time
     follower = LogFollower(writer.bootstrap, writer.partitions, loop, gateway.follow, back)
     ready(told)
@@ -236,16 +237,36 @@ def read_log(bootstrap: str, partitions: int) -> tuple[Recovered, str | None]:
         elif key == b"registry":
             found.registry = msgspec.json.decode(value, type=blocks.RegistryVersion).digest
     if kind == VIRTUAL:
-        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "envstream-log-reader", "log_level": 0})
-        tails = []
-        for place in (TopicPartition(topic, p) for topic in topics.READINGS for p in range(partitions)):
-            low, high = consumer.get_watermark_offsets(place, timeout=10)
-            if high > low:
-                tails.append(TopicPartition(place.topic, place.partition, max(low, high - 100)))
-        consumer.close()
-        for _, value in messages_of(bootstrap, tails):
-            found.see(Record(topics.READINGS_AIR, 0, None, value))
+        found.now_ms = newest_ms(bootstrap, partitions)
     return found, kind
+
+
+def newest_ms(bootstrap: str, partitions: int) -> int | None:
+    """How late it is in a log on Kafka, epoch ms, by the last messages of ``readings-*``; None for an empty one."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "envstream-log-reader", "log_level": 0})
+    tails = []
+    for place in (TopicPartition(topic, p) for topic in topics.READINGS for p in range(partitions)):
+        low, high = consumer.get_watermark_offsets(place, timeout=10)
+        if high > low:
+            tails.append(TopicPartition(place.topic, place.partition, max(low, high - 100)))
+    consumer.close()
+    found = Recovered()
+    for _, value in messages_of(bootstrap, tails):
+        found.see(Record(topics.READINGS_AIR, 0, None, value))
+    return found.now_ms
+
+
+def registry_of(bootstrap: str) -> Registry:
+    """The registry in force at the end of a log on Kafka.
+
+    Raises:
+        RegistryError: there is none, or one this version cannot read.
+    """
+    text = ""
+    for key, value in messages_of(bootstrap, [TopicPartition(topics.REGISTRY, 0, OFFSET_BEGINNING)]):
+        if key == b"registry":
+            text = msgspec.json.decode(value, type=blocks.RegistryVersion).text
+    return parse(text, "registry of the log")
 
 
 def messages_of(bootstrap: str, places: list[TopicPartition]) -> list[tuple[bytes | None, bytes]]:

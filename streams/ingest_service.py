@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from schemas import blocks, topics
-from schemas.registry import Registry, RegistryError, parse
+from schemas.registry import Registry, RegistryError
 from streams.clock import LIVE, WriterClock
 from streams.gateway_metrics import Metrics
-from streams.gateway_service import CLOCK_KEY, GatewayError, messages_of, read_log, serve_metrics
+from streams.gateway_service import CLOCK_KEY, GatewayError, read_log, registry_of, serve_metrics
 from streams.ingest import Ingest
 from streams.ingest_topic import IngestTopicError
 from streams.ingest_ways import Ways, WaysError, WaysPlan
@@ -83,7 +82,7 @@ async def _serve(plan: IngestPlan, ways: Ways, writer: Writer, ready: Callable[[
     registry = plan.registry
     if found.registry is not None and found.registry != registry.digest:
         # A file that was left behind must not put an old registry back into force.
-        registry = await loop.run_in_executor(None, _last_registry, writer.bootstrap)
+        registry = await loop.run_in_executor(None, registry_of, writer.bootstrap)
         log.warning(
             "in force is the registry of the log (%s), not of the file (%s): `envstream registry apply` changes it",
             registry.digest,
@@ -117,15 +116,6 @@ async def _serve(plan: IngestPlan, ways: Ways, writer: Writer, ready: Callable[[
     await loop.run_in_executor(None, writer.close)
     for task in failed:
         task.result()  # raises what ended it
-
-
-def _last_registry(bootstrap: str) -> Registry:
-    """The registry in force at the end of the log."""
-    text = ""
-    for key, value in messages_of(bootstrap, [TopicPartition(topics.REGISTRY, 0, OFFSET_BEGINNING)]):
-        if key == b"registry":
-            text = msgspec.json.decode(value, type=blocks.RegistryVersion).text
-    return parse(text, "registry of the log")
 
 
 def _follow(intake: Intake, topic: str, value: bytes) -> None:

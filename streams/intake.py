@@ -15,8 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas import blocks, times, topics
+from schemas.action_files import Placed
 from schemas.messages import Dead, Packets, encode
 from schemas.registry import Registry, parse
+from streams.actions import prepare, time_of
 from streams.clock import LIVE, VIRTUAL, WriterClock
 from streams.journal import Record
 from streams.reading_rows import Reading, ReadingRows
@@ -79,6 +81,7 @@ class Intake:
         place: what dead letters call this writer's post, before the peer.
         index: finds sources; changed by :meth:`apply`.
         full: whether nothing more should be read for now.
+        newest_ms: no ``received`` or tick that was written is later, epoch ms.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Intake:
         self.place = place
         self.index = SourceIndex(registry)
         self.full = False
+        self.newest_ms = 0
         self.on_full: Callable[[bool], None] = lambda full: None
         self.on_written: Callable[[list[Arrival]], None] = lambda batch: None
         self.on_registry: Callable[[Registry], None] = lambda registry: None
@@ -97,7 +101,7 @@ class Intake:
         self._waiting: list[Arrival] = []
         self._waiting_bytes = 0
         self._something = asyncio.Event()
-        self._log = asyncio.Lock()  # what stands in the log in one order: batches and registry versions
+        self._log = asyncio.Lock()  # what stands in the log in one order: batches, actions and registry versions
         self._hour: int | None = None
         self._partitions: dict[str, int] = {}
 
@@ -148,6 +152,7 @@ class Intake:
         while self._waiting:
             batch = self._take_batch()
             await self.writer.append(self._pack(batch))
+            self.newest_ms = max(self.newest_ms, *(a.received for a in batch))
             # Only now: Kafka has acknowledged what an answer would stand for.
             for arrival in batch:
                 arrival.written(arrival)
@@ -237,6 +242,7 @@ class Intake:
             Record(topics.READINGS_OF[kind], p, None, message) for kind in kinds for p in range(self.writer.partitions)
         ]
         await self.writer.append(records, wait=False, keep=keep)
+        self.newest_ms = max(self.newest_ms, now_ms)
 
     async def tick(self) -> None:
         """Once a second in a live log: time passes also when nobody speaks."""
@@ -244,11 +250,14 @@ class Intake:
         while True:
             await asyncio.sleep(1.0)
             # While Kafka is away ticks would only pile up; the first one afterwards says it all.
-            if self.clock.kind == LIVE and not self.clock.held and not self.writer.busy:
-                # In the journal once a minute is enough: packets carry their own time, and no result depends on
-                # how far apart ticks are. Every second it would be 24 MB a day.
-                await self.append_ticks(self.clock.now_ms(), keep=seconds % 60 == 0)
-                seconds += 1
+            if self.clock.kind != LIVE or self.writer.busy:
+                continue
+            async with self._log:
+                if not self.clock.held:
+                    # In the journal once a minute is enough: packets carry their own time, and no result depends on
+                    # how far apart ticks are. Every second it would be 24 MB a day.
+                    await self.append_ticks(self.clock.now_ms(), keep=seconds % 60 == 0)
+                    seconds += 1
 
     async def apply(self, registry: Registry) -> None:
         """Put another registry in force, in the log and here; what arrived before is written before it."""
@@ -258,7 +267,33 @@ class Intake:
             self.index = SourceIndex(registry)  # only what the log has is in force
             self.on_registry(registry)
 
-    def adopt(self, message: blocks.Block | blocks.Tick | blocks.RegistryVersion) -> None:
+    async def act(self, placed: list[Placed], *, dry: bool = False) -> list[blocks.Action]:
+        """Put what people decided into the log, all of it or none; what arrived before is written before it.
+
+        Args:
+            placed: drafts with their places, for errors.
+            dry: check them only.
+
+        Returns:
+            The actions as they stand in the log, or would.
+
+        Raises:
+            ActionsRefused: one of them is wrong under the registry in force, or the log has no time now.
+            WriterError: not known to be in the log.
+            JournalError: the disk refused it.
+        """
+        async with self._log:
+            if not dry:
+                await self._write_all()
+            # A wall clock may have been set back a little; what is decided now is not earlier than what is written.
+            now_ms = max(time_of(self.clock), self.newest_ms)
+            written = prepare(placed, self.registry, self.writer.name, self.writer.partitions, now_ms)
+            if not dry:
+                await self.writer.append(written.records)
+                self.newest_ms = now_ms
+            return written.actions
+
+    def adopt(self, message: blocks.Reading) -> None:
         """Another writer put a registry into the log: it holds for us as well.
 
         Raises:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from schemas import measurements as m
-from schemas.messages import VERSION, AirVerdict, AirYear, Cell
+from schemas.messages import VERSION, AirPeriod, AirVerdict, Cell
 from schemas.registry import AIR_FACTORS
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,36})?")
@@ -41,7 +41,7 @@ class _Head(msgspec.Struct):
 _head = msgspec.json.Decoder(_Head)
 _cell = msgspec.json.Decoder(Cell)
 _verdict = msgspec.json.Decoder(AirVerdict)
-_year = msgspec.json.Decoder(AirYear)
+_year = msgspec.json.Decoder(AirPeriod)
 
 
 def _text(value: str) -> str:
@@ -162,7 +162,7 @@ def _verdict_lines(message: AirVerdict) -> list[str]:
     return lines
 
 
-def _year_lines(message: AirYear) -> list[str]:
+def _year_lines(message: AirPeriod) -> list[str]:
     ratio = message.ratio
     return [
         _air_year.line(

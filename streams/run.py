@@ -18,7 +18,7 @@ import click
 import msgspec
 from confluent_kafka import KafkaException
 
-from schemas.messages import AirYear
+from schemas.messages import AirPeriod
 from schemas.registry import Registry
 from streams.account import taken_in
 from streams.ports import PortBusy, listen_on
@@ -281,9 +281,10 @@ class _Run:
         years = self.view.years()
         areas: dict[str, dict[str, Any]] = {}
         for year in years:
-            areas.setdefault(year.area, {})[year.year] = year_shape(year)
+            areas.setdefault(year.area, {})[year.period] = year_shape(year)
         stations = len({s.id for s in self.registry.stations if s.kind == "city"})
-        first = next(iter(areas), None)
+        districts = [a.id for a in self.registry.areas if a.kind == "district" and a.id in areas]
+        first = next(iter(districts), None)
         return {
             "replay": report,
             "accounting": {
@@ -302,6 +303,7 @@ class _Run:
                 "rows": report.get("rows", report["packets"]) + report.get("rejected", 0),
             },
             "areas": areas,
+            "districts": districts,
             "lines_written": sum(count_lines(self.folder / "spool").values()),
             "spool": str(self.folder / "spool"),
             "restarts": self.supervisor.deaths,
@@ -309,7 +311,7 @@ class _Run:
         }
 
 
-def year_shape(year: AirYear) -> dict[str, Any]:
+def year_shape(year: AirPeriod) -> dict[str, Any]:
     """A year tally in the shape of ``assess air`` (design §11)."""
     names = ("good", "polluted", "invalid", "valid", "ratio", "by_category", "primary", "index", "provisional")
     return {name: getattr(year, name) for name in names}

@@ -40,8 +40,8 @@ def summary_text(summary: dict[str, Any]) -> str:
     replay, account = summary["replay"], summary["accounting"]
     sign = "=" if account["balanced"] else "≠"
     total = account["stored"] + account["duplicates"] + account["dead"] + account["unjudged"]
-    several = len(summary["areas"]) > 1
-    tables = [(f"{area}\n" if several else "") + years_table(years) for area, years in summary["areas"].items()]
+    several = len(summary["districts"]) > 1
+    tables = [(f"{area}\n" if several else "") + years_table(summary["areas"][area]) for area in summary["districts"]]
     rows = [f"行 rows read                 {replay['rows'] + replay['rejected']:>9}"] if "by_cn" not in replay else []
     lines = [
         "",

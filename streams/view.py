@@ -13,7 +13,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas import topics
-from schemas.messages import AirVerdict, AirYear, Cell, Dead
+from schemas.messages import AirPeriod, AirVerdict, Cell, Dead
 
 VIEW_GROUP = "envstream-view"
 VIEWED = (topics.CELLS, topics.VERDICTS, topics.DEAD)
@@ -37,7 +37,7 @@ class View:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._cells: dict[bytes, tuple[int, bool]] = {}
-        self._years: dict[bytes, AirYear] = {}
+        self._years: dict[bytes, AirPeriod] = {}
         self._days: dict[bytes, AirVerdict] = {}
         self._dead: dict[str, str] = {}
         self.gap: str | None = None  # where messages were dropped before they were seen
@@ -86,15 +86,15 @@ class View:
             elif topic == topics.DEAD:
                 dead = msgspec.json.decode(value, type=Dead)
                 self._dead[dead.id] = dead.reason
-            elif b"|air-year|" in key:
-                self._years[key] = msgspec.json.decode(value, type=AirYear)
-            elif b"|air-day|" in key:
+            elif b"|air-year|" in key and key.endswith(b"|keep"):
+                self._years[key] = msgspec.json.decode(value, type=AirPeriod)
+            elif b"|air-day|" in key and key.endswith(b"|keep"):
                 self._days[key] = msgspec.json.decode(value, type=AirVerdict)
 
-    def years(self) -> list[AirYear]:
+    def years(self) -> list[AirPeriod]:
         """The year tallies, by area and year."""
         with self._lock:
-            return sorted(self._years.values(), key=lambda y: (y.area, y.year))
+            return sorted(self._years.values(), key=lambda y: (y.area, y.period))
 
     def days(self) -> list[AirVerdict]:
         """The day verdicts, by area and date."""
@@ -104,10 +104,11 @@ class View:
     def counts(self) -> Counts:
         """The account so far."""
         with self._lock:
+            hours = [(n, flagged) for n, flagged in self._cells.values() if n]  # else minutes alone made the hour
             return Counts(
-                stored=len(self._cells),
-                flagged=sum(flagged for _, flagged in self._cells.values()),
-                duplicates=sum(n - 1 for n, _ in self._cells.values()),
+                stored=len(hours),
+                flagged=sum(flagged for _, flagged in hours),
+                duplicates=sum(n - 1 for n, _ in hours),
                 dead=len(self._dead),
             )
 

@@ -31,7 +31,7 @@ OUTPUT_ROOM_MESSAGES = 3_000
 """Unread messages of ``cells`` and ``verdicts`` per partition; a cell is about 500 bytes."""
 
 READERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (topics.AIR_GROUP, (topics.READINGS_AIR,)),
+    (topics.AGENTS_GROUP, topics.JUDGED),
     (topics.SINK_GROUP, topics.SUNK),
 )
 
@@ -82,13 +82,15 @@ class Writer:
         except KafkaException as error:
             raise WriterError(f"broker {self.bootstrap}: {error.args[0].str()}: is Kafka up?") from None
         counts = set()
-        for name in topics.READINGS:
+        for name in (*topics.READINGS, topics.ACTIONS):
             found = (metadata if name in metadata.topics else self._producer.list_topics(name, timeout=30)).topics[name]
             if found.error is not None or not found.partitions:
                 raise WriterError(f"broker {self.bootstrap} has no topic {name}: run envstream init first")
             counts.add(len(found.partitions))
         if len(counts) > 1:  # partition p of every topic holds the same groups
-            raise WriterError(f"broker {self.bootstrap}: topics readings-* differ in partitions: make them anew")
+            raise WriterError(
+                f"broker {self.bootstrap}: topics readings-* and actions differ in partitions: make them anew"
+            )
         return counts.pop()
 
     def _poll(self) -> None:
@@ -215,6 +217,8 @@ class Recovered:
                 self._at(message.now)
             elif isinstance(message, blocks.Block) and message.received:
                 self._at(max(message.received))
+            elif isinstance(message, blocks.Action):
+                self._at(message.received)
             elif isinstance(message, blocks.RegistryVersion):
                 self.registry = message.digest
 

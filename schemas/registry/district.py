@@ -113,6 +113,7 @@ class Registry:
         return found
 
     def _logger(self, row: Logger, default: bool, source: Source | None) -> Logger:
+        row = replace(row, expects=row.expects or self.receive.expects)
         if source is None:
             return row
         if default:

@@ -50,6 +50,7 @@ def receive(page: Page, values: Mapping[str, Any]) -> Receive:
         most_connections=t.whole("most_connections", 1, 1_000_000, 5_000),
         most_per_address=t.whole("most_per_address", 1, 1_000_000, 1_000),
         tls=_tls(t.table("tls", "receive.tls")),
+        expects=t.choice("expects", words.EXPECTS, "hour"),
     )
     if found.port == found.control_port:
         t.error(f"port and control_port are both {found.port}", "control_port")
@@ -142,6 +143,7 @@ def logger(t: Table) -> Logger:
         edition=t.choice("edition", words.EDITIONS, 2017),
         units=t.units("units"),
         scale=scale,
+        expects=t.choice("expects", words.EXPECTS) if "expects" in t else "",
         valid_from=first,
         valid_to=last,
     )

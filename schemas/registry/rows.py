@@ -28,7 +28,10 @@ class Tls:
 
 @dataclass(frozen=True)
 class Receive:
-    """Where loggers are received, and where a replay may set the clock (loopback only)."""
+    """Where loggers are received, and where a replay may set the clock (loopback only).
+
+    ``expects``: of loggers that do not say otherwise.
+    """
 
     host: str
     port: int
@@ -37,6 +40,7 @@ class Receive:
     most_connections: int = 5_000
     most_per_address: int = 1_000
     tls: Tls | None = None
+    expects: str = "hour"
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ class Logger:
     """The data logger (数采仪) of an MN: its dialect, its quirks, what may be sent to it.
 
     ``units``: the unit it sends a factor in, where that is not the published one. ``scale``: what its numbers are to
-    be multiplied by, a power of ten as text.
+    be multiplied by, a power of ten as text. ``expects``: hour, minute or realtime, by which its silence is measured;
+    "" as ``[receive]`` says.
     """
 
     mn: str
@@ -124,8 +129,14 @@ class Logger:
     edition: int = 2017
     units: Mapping[str, str] = field(default_factory=dict)
     scale: Mapping[str, str] = field(default_factory=dict)
+    expects: str = ""
     valid_from: dt.date = ALWAYS
     valid_to: dt.date | None = None
+
+    @property
+    def interval_s(self) -> int:
+        """How often it must say something, seconds."""
+        return {"realtime": self.realtime_s, "minute": 60 * self.minute_interval}.get(self.expects, 3_600)
 
     def scale_shift(self, factor: str) -> int:
         """Places the decimal point moves left because of ``scale``: 1 for "0.1", -1 for "10"."""

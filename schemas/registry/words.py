@@ -104,6 +104,9 @@ MINUTE_INTERVAL_OF_KIND: Final = {"air": 1, "water": 10, "emission": 10}
 HOUR_WITHIN_S_OF_KIND: Final = {"air": 1_800, "water": 10_800, "emission": 1_800}
 """Wet chemistry of a river station comes one to two hours after its sample."""
 
+EXPECTS: Final = ("hour", "minute", "realtime")
+"""What a source must send for silence to be measured by: everybody sends hours."""
+
 ROLES: Final = ("officer", "chief", "director", "enterprise")
 CHANNELS: Final = ("dingtalk", "wecom", "feishu", "mail", "sms", "webhook")
 LEVELS: Final = ("blue", "yellow", "orange", "red")

@@ -4,13 +4,15 @@ Pure functions of numpy arrays and dated tables; see docs/law-air.md for the edi
 Concentrations are int64 thousandths of the published unit (µg/m³; CO mg/m³), MISSING where absent.
 """
 
-from standards.air.budget import DayBudget, PollutantBudget, YearBudget, day_budget, year_budget
+from standards.air.budget import DayBudget, PollutantBudget, YearBudget, day_budget, year_budget, year_budget_days
 from standards.air.checks import CHECKS, review
-from standards.air.days import DayVerdicts, StationDays, judge_days, stack, station_days, without_dust
+from standards.air.days import DayVerdicts, StationDays, judge_days, stack, station_days, under, without_dust
+from standards.air.dust import dust_hours, hours_before
 from standards.air.hours import HourVerdicts, judge_hours
 from standards.air.index import PROFILES, Composite, composite
 from standards.air.limits import attainment_rate, exceeding_days, exceeding_hours
 from standards.air.lines import rules_aqi
+from standards.air.minutes import hour_of_minutes
 from standards.air.ozone import eight_hour_means
 from standards.air.packed import pack_day, unpack_days
 from standards.air.periods import (
@@ -70,6 +72,7 @@ __all__ = [
     "change_rate",
     "composite",
     "day_budget",
+    "dust_hours",
     "edition_for",
     "editions",
     "eight_hour_means",
@@ -81,6 +84,8 @@ __all__ = [
     "from_standard",
     "from_volume_share",
     "good_ratio",
+    "hour_of_minutes",
+    "hours_before",
     "judge_days",
     "judge_hours",
     "judge_means",
@@ -103,7 +108,9 @@ __all__ = [
     "tally",
     "tally_year",
     "to_reference",
+    "under",
     "unpack_days",
     "without_dust",
     "year_budget",
+    "year_budget_days",
 ]

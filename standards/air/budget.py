@@ -223,3 +223,23 @@ def year_budget(
         return YearBudget("lost", None, None)
     needed = Fraction(100 * (days_left - allowed), days_left) if days_left else None
     return YearBudget("safe" if allowed == days_left else "open", allowed, needed)
+
+
+def year_budget_days(good: int, days_left: int, task: int) -> YearBudget:
+    """How many more days that are not good a yearly task of good days allows, invalid ones among them.
+
+    Args:
+        good: good days so far.
+        days_left: days still to come.
+        task: the least number of good days.
+
+    Raises:
+        ValueError: a negative count.
+    """
+    if min(good, days_left, task) < 0:
+        raise ValueError(f"{good} good, {days_left} left, task {task}: not a year")
+    missing = max(task - good, 0)
+    if missing > days_left:
+        return YearBudget("lost", None, None)
+    needed = Fraction(100 * missing, days_left) if days_left else None
+    return YearBudget("open" if missing else "safe", days_left - missing, needed)

@@ -320,3 +320,32 @@ def without_dust(days: DayVerdicts, dust: Bools, switches: Switches = DEFAULT) -
         iaqi=said.iaqi, aqi=said.aqi, level=said.level, primary=said.primary, valid=said.valid, reason=said.reason,
         good=good, polluted=said.valid & ~good, missing=~measured & in_plan, planned=in_plan,
     )  # fmt: skip
+
+
+def under(days: DayVerdicts, edition: str, switches: Switches = DEFAULT) -> DayVerdicts:
+    """The same days judged under another edition, from their exact area values: last year beside this one (§3.5).
+
+    What is valid stays so: the minima of hours and stations are those the days were judged with (all editions have the
+    same). Ozone's hour of the edition of 2012 is not looked at.
+
+    Args:
+        days: of any editions.
+        edition: ``2012``, ``2026`` or ``2031``.
+        switches: see Switches.
+
+    Raises:
+        LookupError: an unknown edition.
+    """
+    rules = rules_for(edition, switches)
+    measured = days.rounded != MISSING
+    steps = steps_of(days.num, days.den, rules)
+    iaqi = rules.daily.index(steps, measured)
+    said = publish(iaqi, measured, required(days.planned, rules), rules)
+    good = said.valid & (said.aqi <= rules.validity["good_at_most"])
+    return replace(
+        days,
+        edition=np.full(len(days), rules.edition),
+        rounded=np.where(measured, steps * rules.step, MISSING),
+        iaqi=said.iaqi, aqi=said.aqi, level=said.level, primary=said.primary, valid=said.valid, reason=said.reason,
+        good=good, polluted=said.valid & ~good,
+    )  # fmt: skip

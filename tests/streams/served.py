@@ -16,7 +16,7 @@ from schemas.registry import Registry
 from streams import journal
 from streams.clock import WriterClock
 from streams.connection import Connection
-from streams.control import Control
+from streams.control import MOST_LINE_BYTES, Control
 from streams.device_secrets import DeviceSecrets
 from streams.embedded_broker import EmbeddedBroker
 from streams.gateway import Gateway
@@ -81,7 +81,7 @@ def serve(
         gateway = Gateway(writer, district, clock, secrets=secrets)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(gateway), "127.0.0.1", 0)
-        control = await asyncio.start_server(Control(gateway).serve, "127.0.0.1", 0)
+        control = await asyncio.start_server(Control(gateway).serve, "127.0.0.1", 0, limit=MOST_LINE_BYTES)
         tasks = [asyncio.create_task(gateway.intake.run()), asyncio.create_task(gateway.watch())]
         try:
             await use(Served(gateway, server.sockets[0].getsockname()[1], control.sockets[0].getsockname()[1]))
