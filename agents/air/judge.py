@@ -94,6 +94,13 @@ class AirJudge(Judge):
         self.areas.close_up_to(last)
         self.quiet = was
 
+    def before_action(self, action: blocks.Action) -> None:
+        """Say again, quietly, what the action may replace."""
+        if action.what == "correction":
+            self._touched |= {at for at in self.cells.corrected(action) if self.cells.spoken(*at)}
+        elif action.what in ("dust-day", "plan-exception"):
+            self.areas.decided(action)
+
     def on_action(self, action: blocks.Action) -> None:
         """A person decided something: what rests on it is derived again."""
         if action.what == "correction":

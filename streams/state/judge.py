@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import msgspec
@@ -56,6 +56,7 @@ class Judge(ABC):
         self.place = ""
         self.actions: Shelf[blocks.Action] = Shelf(ACTION_PREFIX, _action_of, blocks.encode)
         self._decisions: dict[str, list[tuple[Decided, blocks.Action]]] = {}
+        self._ever: dict[str, list[blocks.Action]] = {}
         self._shelves: dict[str, Shelf[Any] | Slots] = {ACTION_PREFIX: self.actions}
         self._registry_changed = False
         self._begun = False
@@ -73,6 +74,9 @@ class Judge(ABC):
     @abstractmethod
     def on_block(self, block: blocks.Block) -> None:
         """Take a block; move time with :meth:`advance` as its packets were received."""
+
+    def before_action(self, action: blocks.Action) -> None:  # noqa: B027 - a judge without corrections needs none
+        """An action is about to count: derive again, quietly, what was said of its periods and may be forgotten."""
 
     @abstractmethod
     def on_action(self, action: blocks.Action) -> None:
@@ -99,6 +103,11 @@ class Judge(ABC):
 
     def advance(self, to_ms: int) -> None:
         """Move now forward; what is due on the way fires first. An earlier instant changes nothing."""
+        for _ in self._advancing(to_ms):
+            pass
+
+    def _advancing(self, to_ms: int) -> Iterator[None]:
+        """As :meth:`advance`, with a pause after every timer: a long way may take longer than a session."""
         if self.now_ms is None:
             self.now_ms = to_ms
             return
@@ -110,6 +119,7 @@ class Judge(ABC):
             while (fired := self.timers.pop(to_ms)) is not None:
                 self.now_ms = max(self.now_ms, fired[0])
                 self.on_timer(fired[1], fired[0])
+                yield
             self.derive()
         self.now_ms = max(self.now_ms, to_ms)
 
@@ -172,13 +182,15 @@ class Judge(ABC):
         """The actions of a kind that hold, and what each of them is about; not to be written."""
         found = self._decisions.get(what)
         if found is None:
-            actions = [action for name, action in self.actions.items() if name.startswith(f"{what}|")]
-            found = self._decisions[what] = sorted(holding(actions).items())
+            found = self._decisions[what] = sorted(holding(self.ever_decided(what)).items())
         return found
 
     def ever_decided(self, what: str) -> list[blocks.Action]:
-        """All actions of a kind, also those that were withdrawn or replaced."""
-        return [action for name, action in self.actions.items() if name.startswith(f"{what}|")]
+        """All actions of a kind in the order of the log, also withdrawn or replaced ones; not to be written."""
+        found = self._ever.get(what)
+        if found is None:
+            found = self._ever[what] = [a for name, a in self.actions.items() if name.startswith(f"{what}|")]
+        return found
 
     def is_mine(self, group: str) -> bool:
         """Whether a group is judged in this partition."""
@@ -208,6 +220,12 @@ class Judge(ABC):
 
     def take(self, message: bytes, place: str) -> list[Output]:
         """Take one message of ``readings-*``; what is to be published because of it."""
+        for _ in (steps := _Steps(self.steps(message, place))):
+            pass
+        return steps.outputs
+
+    def steps(self, message: bytes, place: str) -> Generator[None, None, list[Output]]:
+        """As :meth:`take`, with pauses in which whoever drives it may do something else, but not ask for rows."""
         self._out, self._index, self.place = [], 0, place
         try:
             found = blocks.decode(message)
@@ -215,10 +233,10 @@ class Judge(ABC):
             self.dead(str(error), message.decode("latin-1"))
             return self._out
         if isinstance(found, blocks.Tick):
-            self.advance(found.now)
+            yield from self._advancing(found.now)
         elif isinstance(found, blocks.RegistryVersion):
             if found.received:  # 0: written before the clock of a virtual log was set
-                self.advance(found.received)
+                yield from self._advancing(found.received)
             self._take_registry(found, message)
         elif self.registry is None:
             self.dead(
@@ -226,12 +244,17 @@ class Judge(ABC):
             )
             return self._out
         elif isinstance(found, blocks.Action):
-            self.advance(found.received)
+            yield from self._advancing(found.received)
             self._begin_once()
-            self._keep(found)
+            self.derive()
+            was, self.quiet = self.quiet, True
+            self.before_action(found)
+            self.derive()
+            self.quiet = was
+            self._shelve(found)
             self.on_action(found)
         elif found.received:
-            self.advance(found.received[0])
+            yield from self._advancing(found.received[0])
             self._begin_once()
             self.on_block(found)
         self._begin_once()
@@ -254,11 +277,12 @@ class Judge(ABC):
         self._registry_changed = True
         self.on_registry()
 
-    def _keep(self, action: blocks.Action) -> None:
+    def _shelve(self, action: blocks.Action) -> None:
         """Put an action on the shelf, in the order of the log; which of several holds says ``schemas.actions``."""
         offset = self.place.rpartition("/")[2]
         self.actions.put(f"{action.what}|{offset:0>16}|{action.id}", action)
         self._decisions.pop(action.what, None)
+        self._ever.pop(action.what, None)
 
     def changed_rows(self) -> list[Row]:
         """Rows changed since the last call."""
@@ -269,6 +293,17 @@ class Judge(ABC):
             rows.append((f"{REGISTRY_PREFIX}|".encode(), self.registry.text.encode()))
         self._registry_changed = False
         return rows
+
+
+class _Steps:
+    """Runs steps, and keeps what they return."""
+
+    def __init__(self, steps: Generator[None, None, list[Output]]) -> None:
+        self._steps = steps
+        self.outputs: list[Output] = []
+
+    def __iter__(self) -> Iterator[None]:
+        self.outputs = yield from self._steps
 
 
 def digest_of(*parts: str | int | None) -> str:

@@ -20,7 +20,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -44,6 +44,10 @@ CHECKPOINT_MOST_S = 2.0
 thousands of rows change at once, and written every quarter of a second they took a third of the time."""
 
 
+TURN_S = 0.2
+"""Longest time of judging one message after which the event loop gets a turn."""
+
+
 @dataclass(frozen=True)
 class Output:
     """A message to publish: the topic, its key and its bytes. The partition is that of the input."""
@@ -65,8 +69,8 @@ class Judge(Protocol):
     def restored(self, now_ms: int | None) -> None:
         """All rows are back; called once, also when there were none. ``now_ms`` is that of the checkpoint."""
 
-    def take(self, message: bytes, place: str) -> list[Output]:
-        """Take one message; ``place`` is topic/partition/offset."""
+    def steps(self, message: bytes, place: str) -> Generator[None, None, list[Output]]:
+        """Take one message; ``place`` is topic/partition/offset. Yields where others may have a turn."""
 
     def changed_rows(self) -> list[tuple[bytes, bytes | None]]:
         """Rows changed since the last call; None for a row that is no longer needed."""
@@ -296,7 +300,9 @@ class Kernel:
             )
         place = f"{self.topic}/{message.partition}/{offset}"
         try:
-            outputs = part.judge.take(message.value, place)
+            outputs = await self._judge(part.judge, message.value, place)
+        except KernelError:
+            raise
         except Exception as error:
             # Going on would judge on half a change. The place tells whom to ask; nothing is lost meanwhile.
             log.exception("the judge failed on %s", place)
@@ -311,6 +317,24 @@ class Kernel:
         now = time.monotonic()
         if len(part.held) >= CHECKPOINT_MESSAGES or (now - part.since >= CHECKPOINT_S and now >= self._rest_until):
             await self.checkpoint()
+
+    async def _judge(self, judge: Judge, message: bytes, place: str) -> list[Output]:
+        """One message. A long one (a tick after weeks closes every day in between) lets the heartbeat have turns."""
+        steps = judge.steps(message, place)
+        turn = time.monotonic()
+        try:
+            while time.monotonic() - turn < TURN_S:
+                next(steps)
+            async with self._lock:  # no checkpoint of half a message
+                while True:
+                    next(steps)
+                    if time.monotonic() - turn >= TURN_S:
+                        self.fence()
+                        await asyncio.sleep(0)
+                        turn = self._beat = time.monotonic()
+        except StopIteration as end:
+            outputs: list[Output] = end.value
+            return outputs
 
     def _hold(self, part: _Partition, message: Any) -> None:
         if not part.held:
