@@ -19,7 +19,10 @@ from schemas.registry import AIR_FACTORS, PUBLISHED_UNIT
 
 HERE = Path(__file__).parent
 DATASOURCE = {"type": "influxdb", "uid": "envstream-influxdb"}
-UNITS = {"ug/m3": "conμgm3", "mg/m3": "conmgm3", "index": "none", "days": "suffix: 天", "percent": "percent"}
+UNITS = {
+    "ug/m3": "conμgm3", "mg/m3": "conmgm3", "index": "none", "place": "none", "days": "suffix: 天",
+    "hours": "suffix: 小时", "percent": "percent",
+}  # fmt: skip
 FACTOR_NAMES = {
     "SO2": "SO₂ 二氧化硫",
     "NO2": "NO₂ 二氧化氮",
@@ -31,6 +34,32 @@ FACTOR_NAMES = {
 FACTOR_COLOURS = {
     "SO2": "#B877D9", "NO2": "#FF9830", "CO": "#8F8F8F", "O3": "#5794F2", "PM10": "#CA95A5", "PM2.5": "#E0B400",
 }  # fmt: skip
+BLUE, GREY = "#5794F2", "#8F8F8F"
+STATES: dict[str, tuple[str, int | str]] = {  # of a budget: its name, and a colour or whose level's
+    "open": ("进行中", BLUE),
+    "safe": ("已确保", 0),
+    "uncertain": ("未定", 1),
+    "lost_if_complete": ("数据齐全则失去", 2),
+    "lost": ("已失去", 3),
+    "incomplete": ("数据不足", GREY),
+}
+CAUSES = {
+    "none": "一致",
+    "dust": "沙尘口径",
+    "rounding": "修约次序",
+    "dust,rounding": "沙尘口径或修约次序",
+    "missing": "本地缺小时",
+    "audit": "审核后浓度不同",
+    "missing,audit": "本地缺小时，审核后浓度不同",
+    "unexplained": "原因不明",
+}
+PROFILE_NAMES = {
+    "ci_2018": "2018 版（求和）",
+    "ci_2026_u": "2026 版（求和）",
+    "ci_2026_w": "2026 版（加权）",
+    "ci_2031_w": "2031 版（加权）",
+}
+DEFAULT_PROFILE = "ci_2026_u"
 NOW = "${__to}ms"  # the end of the chosen range, so that a past year can be looked at as it was
 Json = dict[str, Any]
 
@@ -42,30 +71,71 @@ def levels() -> list[Json]:
     return rows
 
 
+VARIABLES = {
+    "area": "\"area\" = '$area'",
+    "edition": '"edition" =~ /^$edition$/',
+    "dust": "\"dust\" = '$dust'",
+    "source": '"source" =~ /^$source$/',
+    "profile": "\"profile\" = '$profile'",
+}
+"""What each variable of the dashboard asks of the tag of its name."""
+TALLIES = (m.AIR_MONTH, m.AIR_QUARTER, m.AIR_YEAR, m.AIR_INDEX, m.AIR_STATISTIC)
+"""A tally has the edition of no single day. A day or hour has that of its date; all of them unless one is chosen."""
+
+
 def select(
-    measurement: m.Measurement, parts: dict[str, str], *, where: str = "", time: str = "$timeFilter", group: str = ""
+    measurement: m.Measurement,
+    parts: dict[str, str],
+    *,
+    fixed: dict[str, str] | None = None,
+    time: str = "$timeFilter",
+    group: str = "",
+    order: str = "",
 ) -> str:
-    """An InfluxQL query: ``parts`` maps a column's name to ``last(aqi)`` or ``aqi``; every guard is added.
+    """An InfluxQL query with every guard; no two series of the measurement get mixed.
+
+    Args:
+        measurement: what is asked.
+        parts: a column's name to ``last(aqi)``, ``aqi``, or a tag.
+        fixed: tags with one value; the others follow their variable, are a column, or are grouped by.
+        time: which time.
+        group: GROUP BY.
+        order: ORDER BY.
 
     Raises:
-        KeyError: a field the measurement does not have.
+        KeyError: a field or tag the measurement does not have.
+        ValueError: a tag that is neither filtered nor told apart.
     """
-    columns, guards = [], {"valid"}
+    columns, guards, apart = [], {"valid"}, set()
     for name, expression in parts.items():
         function, _, field = expression.rstrip(")").rpartition("(")
-        if field not in measurement.fields:
+        if field in measurement.tags:
+            apart.add(field)
+        elif field not in measurement.fields:
             raise KeyError(f"{measurement.name} has no field {field}")
-        guards.add(measurement.guards.get(field, "valid"))
+        else:
+            guards.add(measurement.guards.get(field, "valid"))
         columns.append((f'{function}("{field}")' if function else f'"{field}"') + f' AS "{name}"')
-    # A tally has the edition of no single day. A day or hour has that of its date; all of them unless one is chosen.
-    edition = f"\"edition\" = '{m.BY_DATE}'" if measurement is m.AIR_YEAR else '"edition" =~ /^$edition$/'
-    conditions = ["\"area\" = '$area'", edition, "\"dust\" = '$dust'"]
+    given = ({"edition": m.BY_DATE} if measurement in TALLIES else {}) | (fixed or {})
+    if unknown := set(given) - set(measurement.tags):
+        raise KeyError(f"{measurement.name} has no tag {', '.join(sorted(unknown))}")
+    conditions = []
+    for tag in sorted(measurement.tags, key=[*VARIABLES, "factor", "span", "township"].index):
+        if tag in given:
+            conditions.append(f"\"{tag}\" = '{given[tag]}'")
+        elif tag in apart or f'"{tag}"' in group:
+            if tag == "source":  # the stations of the area chosen
+                conditions.append(VARIABLES[tag])
+        elif tag in VARIABLES:
+            conditions.append(VARIABLES[tag])
+        else:
+            raise ValueError(f"{measurement.name}: {tag} is neither filtered nor told apart")
     conditions += [f'"{guard}" = true' for guard in sorted(guards)]
-    if where:
-        conditions.append(where)
     wanted = " AND ".join([*conditions, time])
     query = f'SELECT {", ".join(columns)} FROM "{measurement.name}" WHERE {wanted}'  # noqa: S608  names of schemas
-    return f"{query}{f' GROUP BY {group}' if group else ''} tz('Asia/Shanghai')"
+    query += f" GROUP BY {group}" if group else ""
+    query += f" ORDER BY {order}" if order else ""
+    return f"{query} tz('Asia/Shanghai')"
 
 
 def target(query: str, *, ref: str = "A", alias: str = "$col", result: str = "time_series") -> Json:
@@ -92,6 +162,22 @@ def category_mappings() -> list[Json]:
         row["category"]: {"color": row["hex"], "index": i, "text": row["category"]} for i, row in enumerate(levels())
     }
     return [{"type": "value", "options": options}]
+
+
+def words(texts: dict[str, str], colours: dict[str, str] | None = None) -> list[Json]:
+    """Names for values, in colours where they have one."""
+    options = {
+        value: {"index": i, "text": text, **({"color": colours[value]} if colours else {})}
+        for i, (value, text) in enumerate(texts.items())
+    }
+    return [{"type": "value", "options": options}]
+
+
+def state_mappings() -> list[Json]:
+    """States of a budget in Chinese, coloured as the level they stand for."""
+    rows = levels()
+    colours = {state: c if isinstance(c, str) else rows[c]["hex"] for state, (_, c) in STATES.items()}
+    return words({state: text for state, (text, _) in STATES.items()}, colours)
 
 
 def plain(colour: str) -> Json:
@@ -145,6 +231,29 @@ def stat(*, mode: str = "background", text: str = "auto", fields: str = "") -> J
     }  # fmt: skip
 
 
+def column(name: str, **properties: Any) -> Json:
+    """What is particular about a column; ``custom__hidden`` stands for ``custom.hidden``."""
+    return {
+        "matcher": {"id": "byName", "options": name},
+        "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
+    }
+
+
+def table(board: Board, title: str, text: str, targets: list[Json], *, width: int, sort: dict[str, bool],
+          columns: list[Json], **more: Any) -> None:  # fmt: skip
+    """A table; ``sort``: a column, and whether it descends. Rows name their period, so the time column is left out."""
+    panel = board.add(
+        "table", title, text, targets, width=width, height=8, unit="none", thresholds=plain(GREY),
+        options={
+            "showHeader": True, "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
+            "sortBy": [{"displayName": name, "desc": desc} for name, desc in sort.items()],
+        },
+        custom={"align": "auto", "displayMode": "auto", "inspect": False},
+    )  # fmt: skip
+    panel["fieldConfig"]["overrides"] = [column("Time", custom__hidden=True), *columns]
+    panel.update(more)
+
+
 LINE_OPTIONS: Json = {
     "legend": {"displayMode": "hidden", "placement": "bottom", "showLegend": False, "calcs": []},
     "tooltip": {"mode": "single", "sort": "none"},
@@ -157,7 +266,7 @@ def air() -> Json:
     year = f"time <= {NOW}"
     day = f"time > {NOW} - 3d AND time <= {NOW}"
     hour = f"time > {NOW} - 6h AND time <= {NOW}"
-    aqi, green, red, grey = aqi_thresholds(), levels()[0]["hex"], levels()[3]["hex"], "#8F8F8F"
+    aqi, green, red, grey = aqi_thresholds(), levels()[0]["hex"], levels()[3]["hex"], GREY
 
     for title, field, colour, text in (
         (
@@ -175,7 +284,7 @@ def air() -> Json:
     board.add(
         "stat", "优良率", "优良天数 ÷ 有效天数 × 100%，保留一位小数。",
         [target(select(m.AIR_YEAR, {"优良率": "last(ratio)"}, time=year))], width=4, height=5, unit=UNITS["percent"],
-        options=stat(mode="value"), thresholds=plain("#5794F2"), decimals=1,
+        options=stat(mode="value"), thresholds=plain(BLUE), decimals=1,
     )  # fmt: skip
     board.add(
         "stat", "统计截至", "年度统计中最后一个已评价的日期。",
@@ -211,6 +320,9 @@ def air() -> Json:
         },
     )  # fmt: skip
 
+    budget(board)
+    comparisons(board, hour, aqi)
+
     bars = {
         "drawStyle": "bars", "fillOpacity": 100, "lineWidth": 0, "gradientMode": "scheme", "barAlignment": 1,
         "showPoints": "never",
@@ -230,8 +342,7 @@ def air() -> Json:
     for factor in AIR_FACTORS:
         unit = PUBLISHED_UNIT[factor]
         query = select(
-            m.AIR_AREA_HOUR, {factor: "mean(value)"}, where=f"\"factor\" = '{factor}'",
-            group="time($__interval) fill(null)",
+            m.AIR_AREA_HOUR, {factor: "mean(value)"}, fixed={"factor": factor}, group="time($__interval) fill(null)",
         )  # fmt: skip
         board.add(
             "timeseries", f"{FACTOR_NAMES[factor]}小时浓度",
@@ -242,13 +353,142 @@ def air() -> Json:
         )["interval"] = "1h"  # fmt: skip
         board.panels[-1]["fieldConfig"]["defaults"]["color"]["fixedColor"] = FACTOR_COLOURS[factor]
     return dashboard(
-        "envstream-air", "空气质量", "优良天数、当前与每日 AQI、六项污染物。HJ 633 级别与颜色。", board.panels
+        "envstream-air",
+        "空气质量",
+        "优良天数与年度任务、当前与每日 AQI、今日预算、站点与乡镇、六项污染物。HJ 633 级别与颜色。",
+        board.panels,
     )
 
 
-def variable(name: str, label: str, text: str, where: str = "") -> Json:
+def budget(board: Board) -> None:
+    """The rest of today, and the year's task."""
+    today = f"time > {NOW} - 24h AND time <= {NOW}"  # the start of today, and of no other day
+    lately = f"time > {NOW} - 3d AND time <= {NOW}"
+    board.add(
+        "stat", "今日能否优良", "按已过小时推算今日成为优良天的可能：进行中表示余下小时不超过上限即为优良。",
+        [target(select(m.AIR_BUDGET, {"今日": "last(state)"}, time=today), result="table")], width=4, height=5,
+        unit="string", options=stat(text="value", fields="/^今日$/"), thresholds=plain(GREY), mappings=state_mappings(),
+    )  # fmt: skip
+    board.add(
+        "stat", "今日剩余小时", "今日尚未结束的小时数。",
+        [target(select(m.AIR_BUDGET, {"今日剩余小时": "last(hours_left)"}, time=today))], width=4, height=5,
+        unit=UNITS["hours"], options=stat(mode="value"), thresholds=plain(BLUE),
+    )  # fmt: skip
+    board.add(
+        "stat", "优良天数与年度任务", "本年度至今的优良天数，和年度任务要求的优良天数。没有任务的区域无数据。",
+        [target(select(m.AIR_BUDGET, {"优良天数": "last(good_days)", "年度任务": "last(task_days)"}, time=lately))],
+        width=8, height=5, unit=UNITS["days"], options=stat(mode="value", text="value_and_name"),
+        thresholds=plain(levels()[0]["hex"]),
+    )  # fmt: skip
+    board.add(
+        "stat", "还可有的非优良天数",
+        "余下各日中最多还可有几天不优良（含无效天）而仍完成年度任务；任务已失去时无数据。",
+        [target(select(m.AIR_BUDGET, {"还可有的非优良天数": "last(polluted_left)"}, time=lately))], width=4, height=5,
+        unit=UNITS["days"], options=stat(mode="value"), thresholds=plain(levels()[2]["hex"]),
+    )  # fmt: skip
+    board.add(
+        "stat", "年度任务", "年度优良天数任务的状态：已确保、进行中，或余下各日全部优良也不能完成（已失去）。",
+        [target(select(m.AIR_BUDGET, {"年度任务": "last(year_state)"}, time=lately), result="table")], width=4,
+        height=5, unit="string", options=stat(text="value", fields="/^年度任务$/"), thresholds=plain(GREY),
+        mappings=state_mappings(),
+    )  # fmt: skip
+    table(
+        board, "今日各污染物预算",
+        "余下小时上限：余下各小时、各站都不超过此值，该污染物今日分指数即不超过 100。单位 μg/m³，CO 为 mg/m³。"
+        "只有进行中的污染物才有余下小时上限。",
+        [
+            target(
+                select(
+                    m.AIR_BUDGET_FACTOR, {"污染物": "factor", "状态": "state", "全日上限": "ceiling"}, time=today
+                ), result="table",
+            ),
+            target(
+                select(m.AIR_BUDGET_FACTOR, {"污染物": "factor", "余下小时上限": "at_most"}, time=today), ref="B",
+                result="table",
+            ),
+        ],
+        width=12, sort={"污染物": False},
+        columns=[column("状态", mappings=state_mappings(), custom__displayMode="color-text")],
+        transformations=[{"id": "merge", "options": {}}],
+    )  # fmt: skip
+
+
+def comparisons(board: Board, hour: str, aqi: Json) -> None:
+    """Stations, townships, months and the province beside each other."""
+    months = f"time > {NOW} - 400d AND time <= {NOW}"
+    provisional = column("性质", mappings=words({"true": "暂定", "false": "评价"}))
+    board.add(
+        "bargauge", "各站当前 AQI", "最近 6 小时内各站最后一个有效小时的空气质量指数，颜色按 HJ 633 级别。",
+        [
+            target(
+                select(m.AIR_STATION_HOUR, {"AQI": "last(aqi)"}, fixed={"dust": "keep"}, time=hour, group='"source"'),
+                alias="$tag_source",
+            )
+        ],
+        width=12, height=8, unit=UNITS["index"], thresholds=aqi, min=0, max=300,
+        options={
+            "reduceOptions": {"values": False, "calcs": ["lastNotNull"], "fields": ""}, "orientation": "horizontal",
+            "displayMode": "basic", "showUnfilled": True, "minVizWidth": 0, "minVizHeight": 10,
+        },
+    )  # fmt: skip
+    table(
+        board, "乡镇综合指数月排名",
+        "各乡镇按所选口径的综合指数从低到高排名，数值相同名次并列；扣除沙尘。暂定：有效天数尚未达到评价要求，仅供参考。",
+        [
+            target(
+                select(
+                    m.AIR_RANKING,
+                    {
+                        "月份": "period", "名次": "rank", "乡镇": "township", "综合指数": "value",
+                        "性质": "provisional", "截至": "through",
+                    },
+                    fixed={"dust": "deduct", "span": "month"}, time=months, order="time DESC",
+                ), result="table",
+            )
+        ],
+        width=12, sort={"月份": True, "名次": False}, columns=[provisional],
+    )  # fmt: skip
+    table(
+        board, "各月综合指数（各口径）",
+        "所选区域最近十三个月的综合指数，每种口径一行；不同口径不可相互比较。暂定：有效天数尚未达到评价要求，仅供参考。",
+        [
+            target(
+                select(
+                    m.AIR_INDEX,
+                    {
+                        "月份": "period", "口径": "profile", "综合指数": "value", "性质": "provisional",
+                        "截至": "through",
+                    },
+                    fixed={"span": "month"}, time=months, order="time DESC",
+                ), result="table",
+            )
+        ],
+        width=12, sort={"月份": True, "口径": False},
+        columns=[provisional, column("口径", mappings=words(PROFILE_NAMES))],
+    )  # fmt: skip
+    table(
+        board, "与省级公布值对照",
+        "所选时段内省级已公布的每一日：我方与公布的 AQI 和首要污染物、差异原因，以及本地缺少的站点小时数。",
+        [
+            target(
+                select(
+                    m.AIR_DIFFERENCE,
+                    {
+                        "日期": "period", "我方": "ours", "公布": "published", "差异原因": "cause",
+                        "缺测站时": "hours_missing",
+                    },
+                    order="time DESC",
+                ), result="table",
+            )
+        ],
+        width=24, sort={"日期": True},
+        columns=[column("差异原因", mappings=words(CAUSES)), column("缺测站时", unit=UNITS["hours"])],
+    )  # fmt: skip
+
+
+def variable(name: str, label: str, text: str, where: str = "", measurement: m.Measurement = m.AIR_DAY) -> Json:
     """A variable that lists the values of a tag."""
-    query = f'SHOW TAG VALUES FROM "{m.AIR_DAY.name}" WITH KEY = "{name}"{where}'
+    query = f'SHOW TAG VALUES FROM "{measurement.name}" WITH KEY = "{name}"{where}'
     return {
         "type": "query", "name": name, "label": label, "description": text, "datasource": DATASOURCE, "query": query,
         "definition": query, "refresh": 1, "sort": 1, "multi": False, "includeAll": False, "hide": 0, "regex": "",
@@ -261,6 +501,14 @@ def dashboard(uid: str, title: str, text: str, panels: list[Json]) -> Json:
     in_area = " WHERE \"area\" = '$area'"
     edition = variable("edition", "标准版本", "小时与日评价所用的标准版本；All 为每日按其日期适用的版本", in_area)
     edition |= {"includeAll": True, "allValue": ".*", "current": {"selected": True, "text": "All", "value": "$__all"}}
+    # Stations stand in districts: so the first that is listed is one, and no township, which is an area as well.
+    area = variable("area", "区域", "评价区域（区县）", measurement=m.AIR_HOUR)
+    profile = variable("profile", "综合指数口径", "乡镇排名所用的综合指数口径", in_area, m.AIR_INDEX)
+    profile["current"] = {"selected": True, "text": DEFAULT_PROFILE, "value": DEFAULT_PROFILE}
+    source = variable("source", "站点", "区域内的站点", in_area, m.AIR_HOUR)
+    source |= {
+        "multi": True, "includeAll": True, "hide": 2, "current": {"selected": True, "text": "All", "value": "$__all"},
+    }  # fmt: skip
     return {
         "uid": uid,
         "title": title,
@@ -282,9 +530,11 @@ def dashboard(uid: str, title: str, text: str, panels: list[Json]) -> Json:
         "links": [],
         "templating": {
             "list": [
-                variable("area", "区域", "评价区域"),
+                area,
                 edition,
                 variable("dust", "沙尘口径", "keep：不扣除沙尘；deduct：扣除沙尘", in_area),
+                profile,
+                source,
             ]
         },
         "panels": panels,

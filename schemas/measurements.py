@@ -3,7 +3,9 @@
 Rules (design §8). One point per factor with its own ``valid``. Every rewrite writes every field, because
 InfluxDB merges fields of the same series and time: what is unknown or withdrawn is written as
 :data:`NOTHING` with ``valid=false``, and every panel filters on ``valid``. What may change is a field;
-edition and dust caliber are tags. Hours are stamped at their end, days and years at their start (+08:00).
+edition, dust caliber and index profile are tags. Hours are stamped at their end, days, months, quarters and years at
+their start (+08:00); since the first day of a year begins all four, what exists of several has the tag ``span``.
+What the log compacts under one key is one point: a budget, said again each hour, stands at the start of its day.
 A field has one type for ever: InfluxDB 2.7 takes a conflicting type into another shard with a 204
 (measured), and Flux then silently omits it.
 """
@@ -14,6 +16,18 @@ from dataclasses import dataclass
 
 NOTHING = -1
 """Written where nothing is known: no concentration, index or level is negative, so nobody takes it for one."""
+
+NO_CHANGE = -999
+"""Written where no change is known, which may well be -1: nothing shrinks by more than 100 percent."""
+
+NO_FACTOR = "-"
+"""Tag ``factor`` of a condition that is about none: InfluxDB has no empty tags."""
+
+SPANS = ("month", "quarter", "year")
+"""Values of the tag ``span``."""
+
+CHECKS = ("Q05", "Q06", "Q07", "Q08", "Q09", "Q10", "Q11", "Q12", "Q13")
+"""Automatic checks for people to look at (air.md §6.3)."""
 
 BY_DATE = "auto"
 """Tag ``edition`` of a tally whose days each stand under the edition of their own date."""
@@ -66,6 +80,13 @@ _REASON = Field(STRING, None, "ok, or why it does not count")
 _STATIONS_VALID = Field(INTEGER, "stations", "stations whose value counted")
 _IAQI = Field(INTEGER, "index", "individual index of the factor")
 _IAQI_VALID = Field(BOOLEAN, None, "whether the norm gives this factor an index here")
+_PERIOD = Field(STRING, None, "2026-03-01, 2026-03, 2026-Q1 or 2026")
+_THROUGH = Field(STRING, None, "last day judged")
+
+
+def _known(what: str) -> Field:
+    return Field(BOOLEAN, None, f"whether {what} is known")
+
 
 _VERDICT_FIELDS = {
     "aqi": Field(INTEGER, "index", "air quality index, 0 to 500"),
@@ -77,14 +98,29 @@ _VERDICT_FIELDS = {
     "valid": _VALID,
 }
 _VERDICT_GUARDS = {"aqi": "valid", "level": "valid", "category": "valid", "primary": "valid"}
+_DAY_FIELDS = {
+    **_VERDICT_FIELDS,
+    "good": Field(BOOLEAN, None, "good-air day (优 or 良)"),
+    "good_n": Field(INTEGER, "days", "1 on a good-air day, else 0: for sums"),
+}
+_DAY_GUARDS = {**_VERDICT_GUARDS, "good": "valid", "good_n": "valid"}
 _FACTOR_FIELDS = {
     "value": _VALUE,
     "iaqi": _IAQI,
     "iaqi_valid": _IAQI_VALID,
     "stations_valid": _STATIONS_VALID,
+    "planned": Field(BOOLEAN, None, "false: outside the monitoring plan, shown as /"),
     "valid": _VALID,
 }
 _FACTOR_GUARDS = {"value": "valid", "iaqi": "iaqi_valid"}
+_DAY_FACTOR_FIELDS = {
+    **_FACTOR_FIELDS,
+    "hours": Field(INTEGER, "hours", "valid hours of all stations"),
+    "hours_due": Field(INTEGER, "hours", "hours they should have"),
+}
+
+_OF_AREA, _OF_AREA_FACTOR = ("area", "dust", "edition"), ("area", "dust", "edition", "factor")
+_OF_STATION, _OF_STATION_FACTOR = ("dust", "edition", "source"), ("dust", "edition", "factor", "source")
 
 AIR_HOUR = Measurement(
     "air_hour",
@@ -92,61 +128,314 @@ AIR_HOUR = Measurement(
     ("area", "factor", "source"),
     {
         "value": _VALUE,
+        "own": Field(FLOAT, BY_FACTOR, "the hour as its logger sent it"),
+        "own_valid": _known("what the logger sent"),
+        "mean": Field(FLOAT, BY_FACTOR, "mean of the valid minutes"),
+        "mean_valid": Field(BOOLEAN, None, "whether there is a valid minute"),
+        "minutes": Field(INTEGER, "minutes", "valid minutes"),
+        "expected": Field(INTEGER, "minutes", "minutes there should be"),
+        "origin": Field(STRING, None, "where the value is from: L logger, M minutes, A audit, - nowhere"),
         "flag": Field(STRING, None, "flag of the logger (HJ 212)"),
         "reason": _REASON,
         "valid": _VALID,
     },
-    {"value": "valid"},
+    {"value": "valid", "own": "own_valid", "mean": "mean_valid"},
 )
 """An hour of one factor at one station. An invalid hour keeps the value it was sent with, if it had one."""
 
-AIR_AQI_HOUR = Measurement("air_aqi_hour", "hour end", ("area", "dust", "edition"), _VERDICT_FIELDS, _VERDICT_GUARDS)
-"""Hourly AQI of an area."""
+AIR_AQI_HOUR = Measurement("air_aqi_hour", "hour end", _OF_AREA, _VERDICT_FIELDS, _VERDICT_GUARDS)
+"""Hourly AQI of an area: a district, or a township."""
 
-AIR_AREA_HOUR = Measurement(
-    "air_area_hour", "hour end", ("area", "dust", "edition", "factor"), _FACTOR_FIELDS, _FACTOR_GUARDS
-)
+AIR_AREA_HOUR = Measurement("air_area_hour", "hour end", _OF_AREA_FACTOR, _FACTOR_FIELDS, _FACTOR_GUARDS)
 """An hour of one factor in an area: the rounded concentration the index was taken from."""
 
-AIR_DAY = Measurement(
-    "air_day",
-    "day start",
-    ("area", "dust", "edition"),
-    {
-        **_VERDICT_FIELDS,
-        "good": Field(BOOLEAN, None, "good-air day (优 or 良)"),
-        "good_n": Field(INTEGER, "days", "1 on a good-air day, else 0: for sums"),
-    },
-    {**_VERDICT_GUARDS, "good": "valid", "good_n": "valid"},
-)
+AIR_DAY = Measurement("air_day", "day start", _OF_AREA, _DAY_FIELDS, _DAY_GUARDS)
 """Verdict of a day of an area."""
 
-AIR_DAY_FACTOR = Measurement(
-    "air_day_factor", "day start", ("area", "dust", "edition", "factor"), _FACTOR_FIELDS, _FACTOR_GUARDS
-)
+AIR_DAY_FACTOR = Measurement("air_day_factor", "day start", _OF_AREA_FACTOR, _DAY_FACTOR_FIELDS, _FACTOR_GUARDS)
 """A day of one factor in an area."""
 
-AIR_YEAR = Measurement(
-    "air_year",
-    "year start",
-    ("area", "dust", "edition"),
+AIR_STATION_HOUR = Measurement("air_station_hour", "hour end", _OF_STATION, _VERDICT_FIELDS, _VERDICT_GUARDS)
+"""Hourly AQI of a station. The message does not name its area: the tags of ``air_hour`` do."""
+
+AIR_STATION_HOUR_FACTOR = Measurement(
+    "air_station_hour_factor", "hour end", _OF_STATION_FACTOR, _FACTOR_FIELDS, _FACTOR_GUARDS
+)
+"""An hour of one factor at a station, rounded, with its index; ``air_hour`` has what it came from."""
+
+AIR_STATION_DAY = Measurement("air_station_day", "day start", _OF_STATION, _DAY_FIELDS, _DAY_GUARDS)
+"""Verdict of a day of a station (daily report, HJ 633 Table 4)."""
+
+AIR_STATION_DAY_FACTOR = Measurement(
+    "air_station_day_factor", "day start", _OF_STATION_FACTOR, _DAY_FACTOR_FIELDS, _FACTOR_GUARDS
+)
+"""A day of one factor at a station."""
+
+
+def _tally(name: str, stamp: str) -> Measurement:
+    return Measurement(
+        name,
+        stamp,
+        _OF_AREA,
+        {
+            "good_days": Field(INTEGER, "days", "good-air days so far"),
+            "polluted_days": Field(INTEGER, "days", "valid days that are not good"),
+            "invalid_days": Field(INTEGER, "days", "days without a valid verdict"),
+            "valid_days": Field(INTEGER, "days", "good + polluted"),
+            "days": Field(INTEGER, "days", "days so far"),
+            "expected_days": Field(INTEGER, "days", "days of the whole period"),
+            **{f"level{n}_days": Field(INTEGER, "days", f"days of level {n}") for n in range(1, 7)},
+            "ratio": Field(FLOAT, "percent", "good of valid days, one decimal"),
+            "ratio_valid": Field(BOOLEAN, None, "whether there is a valid day to divide by"),
+            "attains": Field(BOOLEAN, None, "whether all six factors attain the limits of the period (GB 3095)"),
+            "attains_valid": Field(BOOLEAN, None, "whether there are enough days to say"),
+            "through": _THROUGH,
+            "period": _PERIOD,
+            "valid": _VALID,
+        },
+        {"ratio": "ratio_valid", "attains": "attains_valid"},
+    )
+
+
+AIR_MONTH = _tally("air_month", "month start")
+AIR_QUARTER = _tally("air_quarter", "quarter start")
+AIR_YEAR = _tally("air_year", "year start")
+"""Good-air days of a period so far. ``*_days`` are counts; ``valid`` is the filter every measurement has."""
+
+AIR_INDEX = Measurement(
+    "air_index",
+    "period start",
+    ("area", "dust", "edition", "profile", "span"),
     {
-        "good_days": Field(INTEGER, "days", "good-air days so far"),
-        "polluted_days": Field(INTEGER, "days", "valid days that are not good"),
-        "invalid_days": Field(INTEGER, "days", "days without a valid verdict"),
-        "valid_days": Field(INTEGER, "days", "good + polluted"),
-        "ratio": Field(FLOAT, "percent", "good of valid days, one decimal"),
-        "ratio_valid": Field(BOOLEAN, None, "whether there is a valid day to divide by"),
-        "through": Field(STRING, None, "last day judged"),
+        "value": Field(FLOAT, "index", "composite index"),
+        "provisional": Field(BOOLEAN, None, "the validity minima are not met: shown, not evaluated"),
+        "through": _THROUGH,
+        "period": _PERIOD,
         "valid": _VALID,
     },
-    {"ratio": "ratio_valid"},
+    {"value": "valid"},
 )
-"""Good-air days of a year so far. ``*_days`` are counts; ``valid`` is the filter every measurement has."""
+"""Composite index of an area in a period, under one profile. Two profiles are never mixed in one series."""
+
+AIR_STATISTIC = Measurement(
+    "air_statistic",
+    "period start",
+    ("area", "dust", "edition", "factor", "span"),
+    {
+        "days": Field(INTEGER, "days", "days with a value"),
+        "mean": Field(FLOAT, BY_FACTOR, "mean of the daily values, as reported"),
+        "mean_valid": _known("the mean"),
+        "percentile": Field(FLOAT, BY_FACTOR, "percentile of the daily values, as reported"),
+        "percentile_valid": _known("the percentile"),
+        "rank": Field(INTEGER, "percent", "which percentile"),
+        "enough": Field(BOOLEAN, None, "the validity minima are met; else it is shown, not evaluated"),
+        "attains": Field(BOOLEAN, None, "whether the factor attains the limits of the period"),
+        "attains_valid": Field(BOOLEAN, None, "whether there are enough days to say"),
+        "primary_days": Field(INTEGER, "days", "days it was a primary pollutant"),
+        "valid": _VALID,
+    },
+    {"mean": "mean_valid", "percentile": "percentile_valid", "rank": "percentile_valid", "attains": "attains_valid"},
+)
+"""One factor of an area over a period."""
+
+AIR_BUDGET = Measurement(
+    "air_budget",
+    "day start",
+    ("area", "edition"),
+    {
+        "state": Field(STRING, None, "open, safe, lost, lost_if_complete, incomplete, uncertain"),
+        "hours_left": Field(INTEGER, "hours", "hours of the day still to come"),
+        "hour": Field(STRING, None, "the last hour it knows, 2026-03-01T08"),
+        "task_days": Field(FLOAT, "days", "good-air days owed this year"),
+        "good_days": Field(INTEGER, "days", "good-air days so far"),
+        "polluted_days": Field(INTEGER, "days", "valid days that are not good, so far"),
+        "days_left": Field(INTEGER, "days", "days of the year still to be judged"),
+        "year_state": Field(STRING, None, "open, safe, lost"),
+        "polluted_left": Field(INTEGER, "days", "remaining days that may be not good"),
+        "polluted_left_valid": Field(BOOLEAN, None, "false: the task is lost"),
+        "needed": Field(FLOAT, "percent", "of the remaining days that must be good"),
+        "needed_valid": Field(BOOLEAN, None, "false: the task is lost, or no day is left"),
+        "valid": _VALID,
+    },
+    {"polluted_left": "polluted_left_valid", "needed": "needed_valid"},
+)
+"""What the rest of a day, and of its year, may still bring an area that owes good-air days; as of the last hour."""
+
+AIR_BUDGET_FACTOR = Measurement(
+    "air_budget_factor",
+    "day start",
+    ("area", "edition", "factor"),
+    {
+        "state": Field(STRING, None, "open, safe, lost, lost_if_complete, incomplete, uncertain"),
+        "at_most": Field(FLOAT, BY_FACTOR, "highest value of all remaining hours that keeps the day good"),
+        "at_most_valid": Field(BOOLEAN, None, "whether the state is open, so that there is one"),
+        "ceiling": Field(FLOAT, BY_FACTOR, "highest value of the day that is still good"),
+        "valid": Field(BOOLEAN, None, "false: outside the monitoring plan"),
+    },
+    {"at_most": "at_most_valid", "ceiling": "valid", "state": "valid"},
+)
+"""One factor's part of the budget of a day."""
+
+_CHANGE = Field(FLOAT, "percent", "against the same days of last year; below 0 is better")
+
+AIR_CHANGE = Measurement(
+    "air_change",
+    "period start",
+    ("area", "dust", "span"),
+    {
+        "ratio_points": Field(FLOAT, "points", "change of the ratio of good days, percentage points"),
+        "ratio_points_valid": _known("the change"),
+        "good_days": Field(INTEGER, "days", "good-air days"),
+        "good_days_before": Field(INTEGER, "days", "good-air days of last year's same days, judged again"),
+        "valid_days": Field(INTEGER, "days", "valid days"),
+        "valid_days_before": Field(INTEGER, "days", "valid days of last year's same days"),
+        "edition": Field(STRING, None, "both years are judged under it: that of the last day, so it may change"),
+        "against": Field(STRING, None, "the period it is compared with"),
+        "through": _THROUGH,
+        "period": _PERIOD,
+        "valid": _VALID,
+    },
+    {"ratio_points": "ratio_points_valid"},
+)
+"""A period of an area against last year. The edition is a field here: it changes while a year grows."""
+
+AIR_CHANGE_INDEX = Measurement(
+    "air_change_index",
+    "period start",
+    ("area", "dust", "profile", "span"),
+    {"change": _CHANGE, "through": _THROUGH, "period": _PERIOD, "valid": _VALID},
+    {"change": "valid"},
+)
+"""Change of the composite index under one profile."""
+
+AIR_CHANGE_FACTOR = Measurement(
+    "air_change_factor",
+    "period start",
+    ("area", "dust", "factor", "span"),
+    {"change": _CHANGE, "through": _THROUGH, "period": _PERIOD, "valid": _VALID},
+    {"change": "valid"},
+)
+"""Change of one factor's mean (CO and O3: percentile)."""
+
+AIR_RANKING = Measurement(
+    "air_ranking",
+    "period start",
+    ("area", "dust", "profile", "span", "township"),
+    {
+        "rank": Field(INTEGER, "place", "1 is the cleanest; equal values share a place"),
+        "value": Field(FLOAT, "index", "composite index of the township"),
+        "provisional": Field(BOOLEAN, None, "the validity minima are not met: shown, not evaluated"),
+        "through": _THROUGH,
+        "period": _PERIOD,
+        "valid": _VALID,
+    },
+    {"rank": "valid", "value": "valid"},
+)
+"""Place of a township among those of the district ``area``."""
+
+AIR_DIFFERENCE = Measurement(
+    "air_difference",
+    "day start",
+    _OF_AREA,
+    {
+        "aqi": Field(INTEGER, "index", "our AQI"),
+        "aqi_valid": _known("our AQI"),
+        "published_aqi": Field(INTEGER, "index", "AQI the province published"),
+        "published_aqi_valid": _known("the published AQI"),
+        "ours": Field(STRING, None, "our AQI and primary pollutants as text, NA where there is none"),
+        "published": Field(STRING, None, "published AQI and primary pollutants as text, NA where there is none"),
+        "cause": Field(STRING, None, "none, dust, rounding, missing, audit, unexplained; several joined by commas"),
+        "differs_n": Field(INTEGER, "days", "1 where they differ, else 0: for sums"),
+        "hours_missing": Field(INTEGER, "hours", "station hours we do not have"),
+        "period": _PERIOD,
+        "valid": _VALID,
+    },
+    {"aqi": "aqi_valid", "published_aqi": "published_aqi_valid"},
+)
+"""Our day of an area beside the one the province published, and why they differ."""
+
+AIR_DIFFERENCE_FACTOR = Measurement(
+    "air_difference_factor",
+    "day start",
+    _OF_AREA_FACTOR,
+    {
+        "ours": Field(FLOAT, BY_FACTOR, "our value of the day"),
+        "ours_valid": _known("our value"),
+        "published": Field(FLOAT, BY_FACTOR, "the published value"),
+        "published_valid": _known("the published value"),
+        "valid": Field(BOOLEAN, None, "whether a value was published, or said to be missing"),
+    },
+    {"ours": "ours_valid", "published": "published_valid"},
+)
+"""One factor of it."""
+
+AIR_CHECKS = Measurement(
+    "air_checks",
+    "day start",
+    ("area", "factor", "source"),
+    {
+        **{check.lower(): Field(INTEGER, "hours", f"hours that {check} found") for check in CHECKS},
+        "other": Field(INTEGER, "hours", "hours that other checks found"),
+        "found": Field(INTEGER, "hours", "hours that any check found"),
+        "hours": Field(STRING, None, "labels of the hours by check: Q09 03 04, Q11 17"),
+        "valid": _VALID,
+    },
+    {},
+)
+"""What the automatic checks found in a station's day. A field per check: what is no longer found becomes 0."""
+
+CONDITION = Measurement(
+    "condition",
+    "when it first began",
+    ("factor", "group", "rule", "subject"),
+    {
+        "state": Field(STRING, None, "began, continues, ended"),
+        "open": Field(INTEGER, "conditions", "1 while it lasts, 0 when it has ended: for sums"),
+        "level": Field(STRING, None, "colour of its level; empty where the rule has none"),
+        "since": Field(INTEGER, "ms", "begin of what it is about now, epoch ms"),
+        "until": Field(INTEGER, "ms", "end of what it is about, epoch ms"),
+        "until_valid": _known("the end"),
+        "changed": Field(INTEGER, "ms", "when it became so, epoch ms"),
+        "name": Field(STRING, None, "name of its subject"),
+        "detail": Field(STRING, None, "for people: key=value joined by ；"),
+        "counted": Field(INTEGER, "count", "how many of them are fine"),
+        "expected": Field(INTEGER, "count", "how many there should be"),
+        "valid": _VALID,
+    },
+    {"until": "until_valid"},
+)
+"""A condition as it stands now. Its stamp never moves while it lasts, so that its end overwrites its beginning."""
 
 SINK_PROBE = Measurement("sink_probe", "when written", (), {"valid": _VALID}, {})
 """Written without a time stamp when a batch is refused with 5xx again and again: does the server take any write?"""
 
 MEASUREMENTS: dict[str, Measurement] = {
-    m.name: m for m in (AIR_HOUR, AIR_AQI_HOUR, AIR_AREA_HOUR, AIR_DAY, AIR_DAY_FACTOR, AIR_YEAR, SINK_PROBE)
+    m.name: m
+    for m in (
+        AIR_HOUR,
+        AIR_AQI_HOUR,
+        AIR_AREA_HOUR,
+        AIR_DAY,
+        AIR_DAY_FACTOR,
+        AIR_STATION_HOUR,
+        AIR_STATION_HOUR_FACTOR,
+        AIR_STATION_DAY,
+        AIR_STATION_DAY_FACTOR,
+        AIR_MONTH,
+        AIR_QUARTER,
+        AIR_YEAR,
+        AIR_INDEX,
+        AIR_STATISTIC,
+        AIR_BUDGET,
+        AIR_BUDGET_FACTOR,
+        AIR_CHANGE,
+        AIR_CHANGE_INDEX,
+        AIR_CHANGE_FACTOR,
+        AIR_RANKING,
+        AIR_DIFFERENCE,
+        AIR_DIFFERENCE_FACTOR,
+        AIR_CHECKS,
+        CONDITION,
+        SINK_PROBE,
+    )
 }

@@ -139,8 +139,9 @@ class AirBudget(msgspec.Struct):
     """What the rest of the day, and of the year, may still bring an area that owes good-air days.
 
     ``pollutants``: per factor ``state``, ``at_most`` (highest value of all remaining hours, decimal text, null unless
-    open) and ``ceiling``. ``year``: the task in percent, ``good``, ``polluted``, ``days_left``, ``state``,
-    ``polluted_left`` and ``needed`` (percent of the remaining days, two decimals), of the days judged so far.
+    open) and ``ceiling``. ``year``: the ``task`` in days, ``good``, ``polluted``, ``days_left``, ``unknown`` (days of
+    the year before the first judged one), ``state``, ``polluted_left`` (days that may still not be good) and
+    ``needed`` (percent of the remaining days, two decimals).
     """
 
     group: str
@@ -216,7 +217,8 @@ class AirDifference(msgspec.Struct):
 
     ``causes`` are out of ``none``, ``dust`` (the other dust caliber gives theirs), ``rounding`` (rounding station days
     first gives theirs), ``missing`` (hours are missing here), ``audit`` (their concentrations differ from ours),
-    ``unexplained``. ``factors``: ours and theirs where both are known.
+    ``unexplained``; ``withdrawn``: what was published was taken back. ``factors``: ours and theirs where both are
+    known.
     """
 
     group: str

@@ -1,4 +1,4 @@
-"""The sink: ``cells`` and ``verdicts`` from Kafka to a target, each offset committed only once it is stored.
+"""The sink: ``cells``, ``verdicts``, ``conditions`` from Kafka to a target, each offset committed once it is stored.
 
 A plain consumer, no Faust: for a pure sink ``consume()`` and an own batcher are two orders cheaper
 (engineering §2). What it re-reads after a crash writes the same points again, which changes nothing.

@@ -28,7 +28,7 @@ INPUT_ROOM_BYTES = 512 * 1024
 """Unread bytes of a ``readings-*`` partition that somebody reads. A reading becomes a cell of about four times its
 bytes in the block, so half a megabyte of input and the room below stay far from the 5 MB that are kept."""
 OUTPUT_ROOM_MESSAGES = 3_000
-"""Unread messages of ``cells`` and ``verdicts`` per partition; a cell is about 500 bytes."""
+"""Unread messages of ``cells``, ``verdicts`` or ``conditions`` per partition; a cell is about 500 bytes."""
 
 READERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (topics.AGENTS_GROUP, topics.JUDGED),

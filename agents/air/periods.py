@@ -202,7 +202,7 @@ class Periods:
             good=good, good_before=good_b, valid=valid, valid_before=valid_b,
             ruleset=f"air-{edition}", registry="", revision="",
         )  # fmt: skip
-        self._say(message, key(area.group, area.id, "air-change", label, edition, KEEP))
+        self._say(message, key(area.group, area.id, "air-change", label, BY_DATE, KEEP))
 
     # ---- townships
 
@@ -266,7 +266,10 @@ class Periods:
         good = 0 if days is None else int(days.good.sum())
         polluted = 0 if days is None else int(days.polluted.sum())
         left = year_last - max(closed, year_first - 1)
-        year = law.year_budget_days(good, left, int(Fraction(task.value)))
+        unknown = 0 if days is None else int(days.date[0].astype(np.int64)) - year_first
+        if days is None:
+            unknown = max(closed, year_first - 1) - year_first + 1
+        year = law.year_budget_days(good, left, int(Fraction(task.value)), unknown=unknown)
         message = AirBudget(
             group=area.group, area=area.id, time=end, period=hour_label(end), edition=edition,
             state=found.state, hours_left=found.hours_left,
@@ -280,7 +283,7 @@ class Periods:
             },
             year={
                 "task": task.value, "good": good, "polluted": polluted, "days_left": left, "state": year.state,
-                "polluted_left": year.polluted_left,
+                "unknown": unknown, "polluted_left": year.polluted_left,
                 "needed": None
                 if year.needed is None
                 else fixed.text_of(fixed.half_even_int(year.needed.numerator * 100, year.needed.denominator), 2),

@@ -18,7 +18,8 @@ from streams.state.judge import digest_of
 if TYPE_CHECKING:
     from agents.air.judge import AirJudge
 
-NONE, DUST, ROUNDING, MISSING_HOURS, AUDIT, UNEXPLAINED = "none", "dust", "rounding", "missing", "audit", "unexplained"
+NONE, DUST, ROUNDING, MISSING_HOURS, AUDIT = "none", "dust", "rounding", "missing", "audit"
+UNEXPLAINED, WITHDRAWN = "unexplained", "withdrawn"
 
 
 _NO_VALUE = (None, "", NA, NOT_IN_PLAN)
@@ -47,12 +48,24 @@ class Published:
             ours = self._days.get(area, day)
             for dust in ("keep", "deduct"):
                 action = self._of(area, day, dust)
-                if action is None or ours is None:
+                if ours is None:
+                    continue
+                if action is None:
+                    self._withdraw(area, day, dust, ours)
                     continue
                 if dust == "deduct" and self._judge.areas.dust(area, day)[1]:
                     self._compare(area, day, action, law.without_dust(ours, np.array([True])), dust)
                 else:
                     self._compare(area, day, action, ours, dust)
+
+    def _withdraw(self, area: str, day: int, dust: str, ours: law.DayVerdicts) -> None:
+        """What the province published was taken back: nothing is compared any more, and the message says so."""
+        told = any(
+            action.subject == area and times.day_of(action.end) == day and action.data.get("dust", "keep") == dust
+            for action in self._judge.ever_decided("published")
+        )
+        if told:
+            self._say(area, day, dust, ours, causes=[WITHDRAWN])
 
     def _of(self, area: str, day: int, dust: str) -> blocks.Action | None:
         held: blocks.Action | None = None
@@ -64,8 +77,6 @@ class Published:
         return held
 
     def _compare(self, area: str, day: int, action: blocks.Action, ours: law.DayVerdicts, dust: str) -> None:
-        registry = self._judge.registry
-        assert registry is not None
         theirs = _number(action.data.get("aqi", "NA"))
         words = action.data.get("primary")
         primary = None if words is None else [w for w in names(words) if w != NA]
@@ -74,16 +85,36 @@ class Published:
             for f, i in FACTOR_INDEX.items()
             if f in action.data
         }
-        aqi, our_primary = _said(ours)
         hours, registered, _ = self._judge.areas.hours_of(area, day, day)
         missing = int((hours == fixed.MISSING).any(axis=3)[registered].sum()) if registered.any() else 24
-        date = times.date_of(day)
-        edition = str(ours.edition[0])
+        causes = self._causes(area, day, theirs, primary, factors, ours, missing)
+        self._say(
+            area, day, dust, ours, theirs, primary, causes=causes, factors=factors, missing=missing, by=action.by
+        )  # fmt: skip
+
+    def _say(
+        self,
+        area: str,
+        day: int,
+        dust: str,
+        ours: law.DayVerdicts,
+        theirs: int | None = None,
+        primary: list[str] | None = None,
+        *,
+        causes: list[str],
+        factors: dict[str, tuple[str | None, str | None]] | None = None,
+        missing: int = 0,
+        by: str = "",
+    ) -> None:
+        registry = self._judge.registry
+        assert registry is not None
+        aqi, our_primary = _said(ours)
+        date, edition = times.date_of(day), str(ours.edition[0])
         message = AirDifference(
             group=registry.area(area).group, area=area, period=date.isoformat(), time=times.day_start(day),
             edition=edition, dust=dust, aqi=aqi, published_aqi=theirs, primary=our_primary, published_primary=primary,
-            causes=self._causes(area, day, theirs, primary, factors, ours, missing),
-            factors=factors, hours_missing=missing, by=action.by, ruleset=f"air-{edition}", registry="", revision="",
+            causes=causes, factors=factors or {}, hours_missing=missing, by=by, ruleset=f"air-{edition}",
+            registry="", revision="",
         )  # fmt: skip
         digest = digest_of(encode(message).hex())
         message.revision, message.registry = digest, registry.digest

@@ -181,7 +181,7 @@ def _highest(so_far: Ints, elapsed: int, rules: Rules, feasible: Bools) -> Ints:
 class YearBudget:
     """The year so far against its task of good days."""
 
-    state: Literal["open", "safe", "lost"]
+    state: Literal["open", "safe", "lost", "uncertain"]
     polluted_left: int | None
     """How many of the remaining days may be polluted; None when the task is lost."""
     needed: Fraction | None
@@ -225,21 +225,25 @@ def year_budget(
     return YearBudget("safe" if allowed == days_left else "open", allowed, needed)
 
 
-def year_budget_days(good: int, days_left: int, task: int) -> YearBudget:
+def year_budget_days(good: int, days_left: int, task: int, *, unknown: int = 0) -> YearBudget:
     """How many more days that are not good a yearly task of good days allows, invalid ones among them.
 
     Args:
         good: good days so far.
         days_left: days still to come.
         task: the least number of good days.
+        unknown: days of this year before the first one that was judged: any of them may have been good. With such days
+            the task is ``uncertain`` unless it is met, or lost, whatever they were.
 
     Raises:
         ValueError: a negative count.
     """
-    if min(good, days_left, task) < 0:
-        raise ValueError(f"{good} good, {days_left} left, task {task}: not a year")
+    if min(good, days_left, task, unknown) < 0:
+        raise ValueError(f"{good} good, {days_left} left, {unknown} unknown, task {task}: not a year")
     missing = max(task - good, 0)
-    if missing > days_left:
+    if missing > days_left + unknown:
         return YearBudget("lost", None, None)
+    if missing and unknown:
+        return YearBudget("uncertain", None, None)
     needed = Fraction(100 * missing, days_left) if days_left else None
     return YearBudget("open" if missing else "safe", days_left - missing, needed)

@@ -7,6 +7,7 @@ import itertools
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import messages
+from schemas import messages, topics
+from schemas.measurements import MEASUREMENTS, SINK_PROBE
 from schemas.messages import Dead
 from schemas.registry import AIR_FACTORS
 from streams.influx import Influx, InfluxError, InfluxSettings
@@ -29,6 +31,10 @@ from tests.services.fixtures import InfluxDB, InfluxDBProcess, free_port
 pytestmark = pytest.mark.needs_influxdb
 GO = threading.Event()
 DAY_S = samples.DAY * 86_400 - 8 * 3600
+OF_DAYS = (
+    "air_hour", "air_aqi_hour", "air_area_hour", "air_day", "air_day_factor", "air_year", "air_index", "air_statistic",
+)  # fmt: skip
+"""Measurements of ``samples.days``."""
 
 
 @pytest.fixture
@@ -53,6 +59,12 @@ def write(settings: InfluxSettings, *made: str) -> list[BadLine]:
         target.close()
 
 
+def count_of(influxdb: InfluxDB, place: InfluxSettings, name: str) -> int:
+    """Points of a measurement; 0 when there is none."""
+    rows = influxdb.rows(place.bucket, f'SELECT count(valid) AS n FROM "{name}"')
+    return int(rows[0]["n"]) if rows else 0
+
+
 def test_days_of_messages_come_out_as_they_went_in(influxdb: InfluxDB, broker: Broker) -> None:
     place = influxdb.make_bucket()
     sent = samples.days(3)
@@ -61,13 +73,10 @@ def test_days_of_messages_come_out_as_they_went_in(influxdb: InfluxDB, broker: B
     cells = sum(t == "cells" for t, _, _ in sent)
     wait_for(lambda: broker.committed("cells") == cells and broker.committed("verdicts") == len(sent) - cells)
     sink.end()
-    count = {
-        name: influxdb.rows(place.bucket, f'SELECT count(valid) AS n FROM "{name}"')[0]["n"]
-        for name in ("air_hour", "air_aqi_hour", "air_area_hour", "air_day", "air_day_factor", "air_year")
-    }
+    count = {name: count_of(influxdb, place, name) for name in OF_DAYS}
     assert count == {
         "air_hour": 3 * 24 * 2 * 6, "air_aqi_hour": 72, "air_area_hour": 432, "air_day": 3, "air_day_factor": 18,
-        "air_year": 1,
+        "air_year": 1, "air_index": 2, "air_statistic": 6,
     }  # fmt: skip
     assert sum(count.values()) == sink.stats.lines
     day = samples.verdict("air-day", DAY_S, samples.DAY)
@@ -82,6 +91,51 @@ def test_days_of_messages_come_out_as_they_went_in(influxdb: InfluxDB, broker: B
         f"AND time <= {DAY_S}s GROUP BY time(1d) TZ('Asia/Shanghai')",
     )
     assert [r["time"] for r in by_day] == [DAY_S - 2 * 86_400, DAY_S - 86_400, DAY_S]
+
+
+def test_every_kind_of_message_is_stored_and_none_is_dead(influxdb: InfluxDB, broker: Broker) -> None:
+    """All topics at once, and everything twice: nothing is refused, nothing is doubled, every measurement is there."""
+    place = influxdb.make_bucket()
+    sent = []
+    for message in samples.every_kind():
+        kind = getattr(message, "kind", "condition")
+        topic = {"hour": topics.CELLS, "condition": topics.CONDITIONS}.get(kind, topics.VERDICTS)
+        sent.append((topic, samples.key_of(message), messages.encode(message)))
+    sink = RunningSink(broker.bootstrap, Influx(place))
+    broker.send(sent + sent)
+    wait_for(lambda: sink.stats.messages == 2 * len(sent))
+    sink.end()
+    assert sink.error is None and sink.stats.dead == 0
+    expected = Counter(line.split(",")[0] for _, _, value in sent for line in lines(value))
+    assert set(expected) == set(MEASUREMENTS) - {SINK_PROBE.name}
+    assert {name: count_of(influxdb, place, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("name", sorted(set(MEASUREMENTS) - {SINK_PROBE.name}))
+def test_fields_have_the_types_that_are_declared(influxdb: InfluxDB, every_kind: InfluxSettings, name: str) -> None:
+    fields = influxdb.rows(every_kind.bucket, f'SHOW FIELD KEYS FROM "{name}"')
+    assert {f["fieldKey"]: f["fieldType"] for f in fields} == {k: f.type for k, f in MEASUREMENTS[name].fields.items()}
+    tags = influxdb.rows(every_kind.bucket, f'SHOW TAG KEYS FROM "{name}"')
+    assert tuple(t["tagKey"] for t in tags) == MEASUREMENTS[name].tags
+
+
+@pytest.fixture(scope="module")
+def every_kind(influxdb: InfluxDB) -> InfluxSettings:
+    """A bucket with one message of each kind."""
+    place = influxdb.make_bucket()
+    assert write(place, *(line for s in samples.every_kind() for line in lines(messages.encode(s)))) == []
+    return place
+
+
+def test_a_condition_that_ends_is_no_longer_open(influxdb: InfluxDB) -> None:
+    place = influxdb.make_bucket()
+    h = 3600
+    for state, since, until in (("began", 0, 0), ("continues", 0, h), ("continues", h, h), ("ended", h, h)):
+        said = samples.condition(state, DAY_S + since, DAY_S + until, DAY_S)
+        assert write(place, *lines(messages.encode(said))) == []
+        (row,) = influxdb.rows(place.bucket, "SELECT * FROM condition WHERE valid = true")
+        assert (row["state"], row["open"], row["since"]) == (state, int(state != "ended"), (DAY_S + since) * 1000)
+        assert row["time"] == DAY_S
 
 
 def test_a_rewrite_changes_every_field_and_adds_no_point(influxdb: InfluxDB) -> None:
@@ -148,7 +202,10 @@ def test_influxdb_reads_any_text_as_we_wrote_it(
     influxdb: InfluxDB, texts_bucket: InfluxSettings, area: str, reason: str
 ) -> None:
     source = f"s{next(_numbers)}"
-    cell = samples.cell(DAY_S, source, area=area, factors=["CO"], values=["1.5"], flags='"', reasons=[reason])
+    cell = samples.cell(
+        DAY_S, source, area=area, factors=["CO"], values=["1.5"], flags='"', reasons=[reason], origins="L", means=[],
+        minutes=[],
+    )  # fmt: skip
     assert write(texts_bucket, *lines(messages.encode(cell))) == []
     (row,) = influxdb.rows(texts_bucket.bucket, f"SELECT * FROM air_hour WHERE source = '{source}'")
     assert (row["area"], row["reason"], row["flag"], row["value"]) == (area, reason, '"', 1.5)
@@ -251,10 +308,7 @@ def test_influxdb_killed_and_started_again_in_the_middle(
     wait_for(lambda: broker.committed("cells") == cells and broker.committed("verdicts") == len(sent) - cells, 30)
     sink.end()
     expected = {line.split(" ")[0] + line.rsplit(" ", 1)[1] for _, _, v in sent for line in lines(v)}
-    stored = sum(
-        own_influxdb.rows(place.bucket, f'SELECT count(valid) AS n FROM "{name}"')[0]["n"]
-        for name in ("air_hour", "air_aqi_hour", "air_area_hour", "air_day", "air_day_factor", "air_year")
-    )
+    stored = sum(count_of(own_influxdb, place, name) for name in OF_DAYS)
     assert stored == len(expected), "nothing lost, nothing doubled"
     told = [r.getMessage() for r in caplog.records if r.name == "envstream.influx"]
     assert len(told) == 2 and "does not take writes" in told[0] and "takes writes again" in told[1], told

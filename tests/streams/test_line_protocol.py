@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import measurements as m
-from schemas import messages
+from schemas import messages, times, topics
 from schemas.registry import AIR_FACTORS
 from streams.line_protocol import LineError, lines
 from tests.services import samples
@@ -82,6 +82,21 @@ def of(message: msgspec.Struct) -> list[tuple[str, dict[str, str], dict[str, Any
     return check_declared(lines(messages.encode(message)))
 
 
+def shown(*said: msgspec.Struct) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What a database holds after these messages: by measurement, tags' values and time the fields that came last."""
+    return {(p[0], *p[1].values(), p[3]): p[2] for message in said for p in of(message)}
+
+
+@pytest.mark.parametrize("message", samples.every_kind(), ids=lambda s: getattr(s, "kind", "condition"))
+def test_every_kind_becomes_points(message: msgspec.Struct) -> None:
+    assert of(message)
+
+
+def test_the_samples_fill_every_measurement_but_the_probe() -> None:
+    made = {p[0] for message in samples.every_kind() for p in of(message)}
+    assert made == set(m.MEASUREMENTS) - {m.SINK_PROBE.name}
+
+
 def test_hour_cell_is_one_point_per_factor_with_its_own_valid() -> None:
     cell = samples.cell(
         END,
@@ -97,10 +112,33 @@ def test_hour_cell_is_one_point_per_factor_with_its_own_valid() -> None:
     assert {p[3] for p in points} == {END * 10**9}
 
 
-def test_a_verdict_that_is_withdrawn_overwrites_every_point_it_had() -> None:
-    before = samples.verdict("air-day", samples.DAY * 86_400, 3)
+def test_hour_cell_shows_where_its_value_is_from_and_what_minutes_and_logger_say() -> None:
+    cell = samples.cell(
+        END, values=["12", "48", "1.1", None, "95", "61.5"], flags="NNN_NN", origins="LMA-AL",
+        reasons=["ok", "ok", "ok", "missing", "audit", "ok"], means=["13", "48", None, None, None, "60"],
+        minutes=[60, 45, 0, 0, 0, 7], expected=60, sent={"CO": "9.9", "PM10": None},
+    )  # fmt: skip
+    points = [p[2] for p in of(cell)]
+    assert [p["origin"] for p in points] == list("LMA-AL")
+    assert [p["own"] if p["own_valid"] else None for p in points] == [12.0, None, 9.9, None, None, 61.5]
+    assert [p["mean"] if p["mean_valid"] else None for p in points] == [13.0, 48.0, None, None, None, 60.0]
+    assert [p["minutes"] for p in points] == [60, 45, 0, 0, 0, 7] and {p["expected"] for p in points} == {60}
+    assert all(p["own"] == m.NOTHING for p in points if not p["own_valid"])
+
+
+def test_hour_cell_without_minutes_takes_back_the_minutes_it_had() -> None:
+    before, after = samples.cell(END), samples.cell(END, origins="", means=[], minutes=[])
+    assert shown(before, after) == shown(after)
+    assert {(p[2]["minutes"], p[2]["mean"], p[2]["mean_valid"], p[2]["origin"]) for p in of(after)} == {
+        (0, float(m.NOTHING), False, "-")
+    }
+
+
+@pytest.mark.parametrize("kind", ["air-day", "station-day"])
+def test_a_verdict_that_is_withdrawn_overwrites_every_point_it_had(kind: str) -> None:
+    before = samples.verdict(kind, samples.DAY * 86_400, 3)
     after = samples.verdict(
-        "air-day", samples.DAY * 86_400, aqi=None, level=None, category=None, colour=None, primary=[], good=None,
+        kind, samples.DAY * 86_400, aqi=None, level=None, category=None, colour=None, primary=[], good=None,
         valid=False, reason="PM2.5: 19 hours", conc={}, iaqi={}, stations_valid={},
     )  # fmt: skip
     old, new = of(before), of(after)
@@ -127,11 +165,154 @@ def test_factors_beyond_the_six_are_written_too() -> None:
     assert [p[1]["factor"] for p in of(day)[1:]] == [*AIR_FACTORS, "O3-1h"]
 
 
+def test_stations_and_areas_never_share_a_series() -> None:
+    """A station and a township may have the same id."""
+    area = of(samples.verdict("air-day", END, area="s1")) + of(samples.verdict("air-hour", END, area="s1"))
+    station = of(samples.verdict("station-day", END)) + of(samples.verdict("station-hour", END))
+    assert not {p[0] for p in area} & {p[0] for p in station}
+    assert {p[1]["source"] for p in station} == {"s1"} and all("area" not in p[1] for p in station)
+
+
+def test_a_day_says_how_many_hours_it_has_and_what_is_outside_the_plan() -> None:
+    day = samples.verdict("air-day", 0, hours={"SO2": 47}, expected=24, not_monitored=["CO"])
+    factors = {p[1]["factor"]: p[2] for p in of(day)[1:]}
+    assert (factors["SO2"]["hours"], factors["SO2"]["hours_due"], factors["NO2"]["hours"]) == (47, 48, 0)
+    assert [f for f, p in factors.items() if not p["planned"]] == ["CO"]
+
+
 def test_year_tally() -> None:
-    (point,) = of(samples.year(1_420_041_600))
+    point = of(samples.year(1_420_041_600))[0]
     assert point[2]["good_days"] == 180 and point[2]["ratio"] == 51.1 and point[2]["ratio_valid"] is True
-    (empty,) = of(samples.year(1_420_041_600, ratio=None, valid=0, good=0))
-    assert empty[2]["ratio"] == m.NOTHING and empty[2]["ratio_valid"] is False
+    assert [point[2][f"level{n}_days"] for n in range(1, 7)] == [60, 120, 100, 40, 25, 7]
+    assert point[2]["attains"] is False and point[2]["attains_valid"] is True
+    empty = of(samples.year(1_420_041_600, ratio=None, valid=0, good=0, attains=None))[0]
+    assert empty[2]["ratio"] == m.NOTHING and empty[2]["ratio_valid"] is False and empty[2]["attains_valid"] is False
+
+
+def test_month_quarter_and_year_that_begin_on_one_day_do_not_overwrite_each_other() -> None:
+    first = 1_420_041_600
+    periods = [samples.period(label, first) for label in ("2015-01", "2015-Q1", "2015")]
+    assert len(shown(*periods)) == sum(len(of(p)) for p in periods)
+    assert [of(p)[0][0] for p in periods] == ["air_month", "air_quarter", "air_year"]
+    both = [samples.period("2015", first, dust=dust) for dust in ("keep", "deduct")]
+    assert len(shown(*both)) == 2 * len(of(both[0]))
+
+
+def test_an_index_is_one_point_per_profile_that_says_whether_it_is_provisional() -> None:
+    first = 1_420_041_600
+    by_profile = {p[1]["profile"]: p[2] for p in of(samples.period("2015", first)) if p[0] == "air_index"}
+    evaluated, provisional = (by_profile[p] for p in samples.PROFILES)
+    assert (evaluated["value"], evaluated["provisional"], evaluated["valid"]) == (8.21, False, True)
+    assert (provisional["value"], provisional["provisional"], provisional["valid"]) == (8.765, True, True)
+    none = samples.period("2015", first, index=dict.fromkeys(samples.PROFILES), provisional={})
+    assert {p[2]["valid"] for p in of(none) if p[0] == "air_index"} == {False}
+
+
+def test_statistics_of_a_period() -> None:
+    said: dict[str, Any] = {
+        "SO2": {"days": 9, "mean": "20", "percentile": None, "rank": None, "enough": False, "attains": None}
+    }
+    points = {
+        p[1]["factor"]: p[2] for p in of(samples.period("2015-Q1", 0, statistics=said)) if p[0] == "air_statistic"
+    }
+    so2, pm25 = points["SO2"], points["PM2.5"]
+    assert (so2["mean"], so2["mean_valid"], so2["percentile_valid"], so2["attains_valid"]) == (20.0, True, False, False)
+    assert pm25["valid"] is False and set(points) == set(AIR_FACTORS), "a factor that is not named is withdrawn"
+
+
+def test_the_budget_of_a_day_is_one_point_as_it_is_one_key() -> None:
+    start = times.day_start(samples.DAY)
+    hours = [samples.budget(start + h * 3600) for h in range(1, 25)]
+    assert {p[3] for h in hours for p in of(h)} == {start * 10**9}
+    lost = {"task": "285", "good": 1, "polluted": 2, "days_left": 3, "state": "lost", "polluted_left": None}
+    last = samples.budget(start + 86_400, pollutants={}, year={**lost, "needed": None})
+    held = shown(*hours, last)
+    assert held == shown(last), "the last hour says all there is"
+    whole, *factors = of(last)
+    assert (whole[2]["hours_left"], whole[2]["task_days"], whole[2]["year_state"]) == (0, 285.0, "lost")
+    assert not whole[2]["polluted_left_valid"] and not whole[2]["needed_valid"]
+    assert len(factors) == 6 and not any(p[2]["valid"] for p in factors)
+    so2, no2 = of(hours[0])[1:3]
+    assert (so2[2]["state"], so2[2]["at_most_valid"]) == ("safe", False)
+    assert no2[2]["at_most_valid"] and no2[2]["at_most"] < no2[2]["ceiling"]
+
+
+def test_a_change_that_is_not_known_cannot_be_taken_for_one_percent_less() -> None:
+    points = of(samples.change("2015-12", 0))
+    known = {p[2]["change"]: p[2]["valid"] for p in points[1:]}
+    assert known == {-1.0: True, -3.25: True, float(m.NO_CHANGE): False}
+    assert points[0][2]["ratio_points"] == -1.0 and points[0][2]["edition"] == "2012"
+    later = samples.change("2015-12", 0, edition="2026")
+    assert shown(samples.change("2015-12", 0), later) == shown(later), "the edition of the last day may change"
+
+
+def test_ranking_is_a_point_per_township() -> None:
+    points = {p[1]["township"]: p[2] for p in of(samples.ranking("2015", 0))}
+    assert {t: (p["rank"], p["value"], p["valid"]) for t, p in points.items()} == {
+        "east": (1, 5.2, True), "west": (2, 6.125, True), "north": (m.NOTHING, float(m.NOTHING), False),
+    }  # fmt: skip
+    assert {p[1]["span"] for p in of(samples.ranking("2015", 0))} == {"year"}
+
+
+def test_difference() -> None:
+    whole, *factors = of(samples.difference(samples.DAY))
+    assert (whole[2]["ours"], whole[2]["published"]) == ("152 PM2.5", "148 PM2.5、PM10")
+    assert (whole[2]["cause"], whole[2]["differs_n"], whole[2]["hours_missing"]) == ("missing,audit", 1, 3)
+    by_factor = {p[1]["factor"]: p[2] for p in factors}
+    assert (by_factor["PM2.5"]["ours"], by_factor["PM2.5"]["published"]) == (116.0, 112.0)
+    assert by_factor["O3"]["valid"] and not by_factor["O3"]["published_valid"], "NA was published: no number"
+    assert not by_factor["CO"]["valid"]
+    same = samples.difference(samples.DAY, aqi=None, published_aqi=None, primary=[], causes=["none"])
+    point = of(same)[0][2]
+    assert (point["ours"], point["published"], point["differs_n"], point["aqi_valid"]) == ("NA", "NA", 0, False)
+
+
+def test_what_the_checks_no_longer_find_becomes_zero() -> None:
+    found = samples.checks(samples.DAY)
+    points = {p[1]["factor"]: p[2] for p in of(found)}
+    assert (points["PM2.5"]["q09"], points["PM2.5"]["q11"], points["O3"]["q08"]) == (2, 1, 1)
+    assert (points["PM2.5"]["found"], points["PM2.5"]["hours"]) == (2, "Q09 03 04, Q11 04"), "hour 4 counts once"
+    nothing = samples.checks(samples.DAY, found=[])
+    assert shown(found, nothing) == shown(nothing)
+    assert all(p[2][name] == 0 for p in of(nothing) for name in ("found", *(c.lower() for c in m.CHECKS)))
+    newer = of(samples.checks(samples.DAY, found=[(1, "NO", "Q99")]))[-1]
+    assert newer[1]["factor"] == "NO" and newer[2]["other"] == newer[2]["found"] == 1
+
+
+def test_a_condition_is_one_point_from_its_beginning_to_its_end() -> None:
+    """The hours a station owes: two more, the first comes after all, then the rest."""
+    h = 3600
+    story = [
+        samples.condition("began", END, END, END),
+        samples.condition("continues", END, END + h, END),
+        samples.condition("continues", END + 2 * h, END + 2 * h, END),
+        samples.condition("ended", END + h, END + 2 * h, END),
+    ]
+    for n, said in enumerate(story):
+        ((at, point),) = shown(*story[: n + 1]).items()
+        assert at == ("condition", "-", samples.GROUP, "hour-missing", "s1", END * 10**9)
+        assert point["open"] == (said.state != "ended") and point["since"] == said.since * 1000
+    again = samples.condition("began", END + 9 * h, END + 9 * h, END + 9 * h)
+    assert sum(p["open"] for p in shown(*story, again).values()) == 1 and len(shown(*story, again)) == 2
+
+
+def test_days_that_are_incomplete_at_once_are_counted_each() -> None:
+    """Their id ends in the number of the day."""
+    start = times.day_start(samples.DAY)
+    days = [
+        samples.condition(
+            "began", start + d * 86_400, start + (d + 1) * 86_400, 0, id=f"g|a|air-day-incomplete||{samples.DAY + d}",
+            rule="air-day-incomplete", subject=samples.AREA,
+        )
+        for d in range(3)
+    ]  # fmt: skip
+    assert [at[-1] for at in shown(*days)] == [(start + d * 86_400) * 10**9 for d in range(3)]
+
+
+@pytest.mark.parametrize("data", [b'{"kind":"tick","now":1}', b'{"kind":"action","id":"x"}'])
+def test_what_passes_on_conditions_beside_them_makes_no_points(data: bytes) -> None:
+    assert topics.CONDITIONS in topics.SUNK
+    assert lines(data) == []
 
 
 @pytest.mark.parametrize(
@@ -141,7 +322,15 @@ def test_year_tally() -> None:
         (b"[1,2]", "not a message"),
         (b"\xff\xfe", "not a message"),
         (b'{"kind":"hour"}', "not a message"),
-        (b'{"kind":"air-month"}', "kind 'air-month' has no measurement"),
+        (b'{"kind":"air-month"}', "not a message"),
+        (b'{"kind":"air-decade"}', "kind 'air-decade' has no measurement"),
+        (b"{}", "kind '' has no measurement"),
+        (b'{"rule":"offline"}', "not a message"),
+        (b'{"rule":"offline","v":2}', "format 2, this program reads 1"),
+        (messages.encode(samples.budget(END, year={"task": "285"})), "not a message"),
+        (messages.encode(samples.period("2015", 0, statistics={"CO": {"mean": 1}})), "not a message"),
+        (messages.encode(samples.condition("began", 10**10, 0, 0)), "outside what InfluxDB can hold"),
+        (messages.encode(samples.cell(END, minutes=[1])), "columns differ in length"),
         (b'{"kind":"hour","v":2}', "format 2, this program reads 1"),
         (messages.encode(samples.cell(END, flags="N")), "columns differ in length"),
         (messages.encode(samples.cell(END, area="")), "tag area is empty"),
@@ -175,7 +364,10 @@ _numbers = st.decimals(-(10**9), 10**9, places=3, allow_nan=False).map(lambda d:
     value=_numbers,
 )
 def test_any_text_and_number_survives(area: str, source: str, factor: str, reason: str, flag: str, value: str) -> None:
-    cell = samples.cell(END, source=source, area=area, factors=[factor], values=[value], flags=flag, reasons=[reason])
+    cell = samples.cell(
+        END, source=source, area=area, factors=[factor], values=[value], flags=flag, reasons=[reason], origins="L",
+        means=[], minutes=[],
+    )  # fmt: skip
     (made,) = lines(messages.encode(cell))
     assert "\n" not in made and not made.startswith("#"), "a line is a line, for InfluxDB and for the spool"
     name, tags, fields, time = parse(made)
@@ -184,6 +376,13 @@ def test_any_text_and_number_survives(area: str, source: str, factor: str, reaso
     blank = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
     assert fields == {
         "value": float(value),
+        "own": float(value),
+        "own_valid": True,
+        "mean": m.NOTHING,
+        "mean_valid": False,
+        "minutes": 0,
+        "expected": 60,
+        "origin": "L",
         "flag": blank.sub(" ", flag),
         "reason": blank.sub(" ", reason),
         "valid": reason == "ok",

@@ -84,7 +84,7 @@ def spooled(folder: Path) -> list[str]:
 
 
 def test_everything_is_stored_then_committed_within_a_second(broker: Broker, tmp_path: Path) -> None:
-    sent = samples.days(5)
+    sent = samples.days(5) + samples.conditions(5)
     sink = RunningSink(broker.bootstrap, Spool(tmp_path, epoch="e1"))
     assert sink.ready.wait(5), "topics need not exist before the sink"
     begin = time.monotonic()
@@ -280,7 +280,7 @@ def start(broker: Broker, folder: Path) -> subprocess.Popen[str]:
 
 def test_killed_again_and_again_every_line_is_there_exactly_once(broker: Broker, tmp_path: Path) -> None:
     rng = random.Random(3)
-    sent = samples.days(40)
+    sent = samples.days(40) + samples.conditions(20)
     per_partition = [sent[p::4] for p in range(4)]
     counts = {(t, p): sum(m[0] == t for m in per_partition[p]) for t in topics.SUNK for p in range(4)}
     at = [0] * 4

@@ -216,3 +216,22 @@ def test_year_budget_is_the_edge(good: int, polluted: int, left: int, tenths: in
     else:
         assert meets(budget.polluted_left)
         assert budget.polluted_left == left or not meets(budget.polluted_left + 1)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 366), st.integers(0, 366), st.integers(0, 366), st.integers(0, 60))
+def test_a_task_in_days_is_decided_when_it_is_decided(good: int, left: int, task: int, unknown: int) -> None:
+    budget = air.year_budget_days(good, left, task, unknown=unknown)
+    best, worst = good + left + unknown, good
+    assert (budget.state == "lost") == (best < task)
+    assert (budget.state == "safe") == (worst >= task)
+    assert (budget.state == "uncertain") == (unknown > 0 and worst < task <= best)
+    if budget.state == "open":
+        assert budget.polluted_left is not None
+        assert good + left - budget.polluted_left == task
+        assert budget.needed == (Fraction(100 * (task - good), left) if left else None)
+
+
+def test_a_task_in_days_refuses_what_is_no_year() -> None:
+    with pytest.raises(ValueError, match="not a year"):
+        air.year_budget_days(1, 2, 3, unknown=-1)
