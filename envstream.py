@@ -1092,6 +1092,144 @@ def progress_bar(label: str, unit: str = "rows") -> Iterator[Callable[[int, int]
         yield progress
 
 
+# ---- reports, and whether the agents are right
+
+
+@main.group()
+def export() -> None:
+    """报表 Reports of what was judged, as CSV for a spreadsheet or as JSON."""
+
+
+def from_a_log(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where a report takes its verdicts from, and how it comes out."""
+    command = click.option("--json", "as_json", is_flag=True, help="as JSON")(command)
+    command = click.option("--to", "target", type=click.Path(path_type=Path), help="a file; stdout unless given")(
+        command
+    )
+    command = click.option("--bootstrap", help="Kafka, host:port: its topic verdicts, instead of a folder")(command)
+    return click.option(
+        "--data", type=click.Path(path_type=Path), help=f"folder of `envstream up`; {DEFAULT_DATA} unless given"
+    )(command)
+
+
+@export.command("air")
+@click.argument("date", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--hour", type=click.IntRange(1, 24), help="of that day by its end, 1 to 24: the hourly report")
+@from_a_log
+def export_air_command(date: Any, hour: int | None, **where: Any) -> None:
+    """日报、小时报: districts, townships and stations of a DATE, as HJ 633-2026 has them (Tables 4 and 5).
+
+    \b
+    envstream export air 2026-03-12 --data .run/example > 2026-03-12.csv
+    envstream export air 2026-03-12 --hour 8 --bootstrap kafka:9092 --json
+    """  # noqa: D301 - click looks for the character itself
+    from agents.export_air import report
+
+    export_rows(lambda log: report(log, date.date(), hour), **where)
+
+
+@export.command("differences")
+@click.argument("month", metavar="YYYY-MM")
+@from_a_log
+def export_differences_command(month: str, **where: Any) -> None:
+    """与省级公布值的差异: each published day of a month beside ours, and why they differ.
+
+    \b
+    envstream export differences 2026-03 --data .run/example
+    """  # noqa: D301 - click looks for the character itself
+    from agents.export_air import differences, month_of
+
+    try:
+        month = month_of(month)
+    except ValueError:
+        fail(f"{month}: no month: write it as 2026-03")
+    export_rows(lambda log: differences(log, month), **where)
+
+
+def export_rows(
+    make: Callable[[Any], Any], data: Path | None, bootstrap: str | None, target: Path | None, as_json: bool
+) -> None:
+    """Rows made of the verdicts of a log, on stdout or in a file."""
+    if data is not None and bootstrap:
+        fail("--data and --bootstrap are two places of a log: give one of them")
+    from agents.export_air import ExportError, as_csv
+    from agents.verdict_log import VerdictLogError, of_journal, of_kafka
+
+    try:
+        rows = make(of_kafka(bootstrap) if bootstrap else of_journal(data or Path(DEFAULT_DATA)))
+    except (ExportError, VerdictLogError) as error:
+        fail(error)
+    text = json.dumps(rows, ensure_ascii=False, indent=2) + "\n" if as_json else as_csv(rows)
+    if target is None:
+        click.echo(text.encode(), nl=False)  # UTF-8 whatever the locale says
+        return
+    try:
+        target.write_bytes(text.encode())
+    except OSError as error:
+        fail(f"{target}: {error.strerror}: give a file that can be written with --to")
+
+
+@main.group()
+def check() -> None:
+    """Hold what the agents conclude against what must be concluded; no broker needed."""
+
+
+@check.command("scenarios")
+@click.option(
+    "--district",
+    type=click.Path(path_type=Path),
+    default=EXAMPLE_DISTRICT,
+    help="the district's registry; the example district unless given",
+)
+@click.option(
+    "--scenario",
+    "names",
+    multiple=True,
+    metavar="FILE[@STRENGTH]",
+    help="one of them, at one strength or at all edges of its truths; all that agents can judge unless given",
+)
+@click.option(
+    "--kind", "kinds", multiple=True, help="of sources: air, water, emission; all that are judged unless given"
+)
+@click.option("--seed", type=int, help="of chance; that of a week without natural dust unless given")
+@click.option("--write", type=click.Path(path_type=Path), help="put the table into this document, between its markers")
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+def check_scenarios_command(
+    district: Path,
+    names: tuple[str, ...],
+    kinds: tuple[str, ...],
+    seed: int | None,
+    write: Path | None,
+    as_json: bool,
+) -> None:
+    """Seven simulated days of every scenario against its truth: no miss, no false alarm; exit code 1 otherwise.
+
+    \b
+    envstream check scenarios --scenario episode
+    envstream check scenarios --kind air --write docs/scenarios-air.md
+    """  # noqa: D301 - click looks for the character itself
+    set_up_logging("error")
+    from agents import scenario_sweep
+    from streams.simulator.planning import PlanError
+    from streams.simulator.scenarios import ScenarioError
+
+    registry = load_district(district)
+    try:
+        wanted = names or scenario_sweep.judged_scenarios(registry, district, kinds)
+        before = write.read_text(encoding="utf-8") if write is not None else ""
+        with progress_bar("情景 scenarios", "scenarios") as progress:
+            results = scenario_sweep.sweep(district, registry, wanted, seed=seed, progress=progress)
+        table = scenario_sweep.table(results)
+        if write is not None:
+            write.write_text(scenario_sweep.put_into(before, table), encoding="utf-8")
+    except OSError as error:
+        fail(f"{write}: {error.strerror}")
+    except (PlanError, ScenarioError, scenario_sweep.SweepError) as error:
+        fail(error)
+    show(scenario_sweep.as_dicts(results)) if as_json else click.echo(table, nl=False)
+    sys.exit(0 if results and all(result.ok for result in results) else 1)
+
+
 # ---- the law, without a broker
 
 

@@ -13,6 +13,7 @@ now, so a crash can neither lose one nor begin it twice.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from functools import partial
 
@@ -39,12 +40,14 @@ class Heard(msgspec.Struct, array_like=True):
         last_ms: when its newest packet was received, or since when it is expected.
         missing: ends of the hours it owes, in order.
         began: end of the first hour of the condition that is open; 0 without one.
+        since_ms: since when it is expected; an hour that was over by then is not owed.
     """
 
     v: int
     last_ms: int
     missing: list[int]
     began: int = 0
+    since_ms: int = 0
 
 
 def _decode(row: bytes) -> Heard:
@@ -125,7 +128,7 @@ class Silence:
             }
             for name in self._sources:
                 if name not in self.heard:
-                    self.heard.put(name, Heard(STATE_VERSION, self._now(), []))
+                    self.heard.put(name, Heard(STATE_VERSION, self._now(), [], since_ms=self._now()))
         return self._sources
 
     def _logger(self, source: Source) -> Logger:
@@ -223,19 +226,20 @@ class Silence:
             self._set_hour_timers()
 
     def _check_hour(self, source: Source, row: Heard, end: int, due_ms: int) -> None:
-        old = [hour for hour in row.missing if hour * 1000 < due_ms - PAST_MS]
+        old = row.missing[: bisect_left(row.missing, -(-(due_ms - PAST_MS) // 1000))]
         if old:
             row.missing = row.missing[len(old) :]
             self.heard.touch(source.id)
-        if end not in row.missing and not self.present(source.id, end):
-            row.missing.append(end)
-            row.missing.sort()
+        at = bisect_left(row.missing, end)
+        owed = at < len(row.missing) and row.missing[at] == end
+        if end * 1000 > row.since_ms and not owed and not self.present(source.id, end):
+            row.missing.insert(at, end)
             self.heard.touch(source.id)
             state = CONTINUES if row.began else BEGAN
             row.began = row.began or end
             first = end
-            while first - times.HOUR_S in row.missing:  # of a range with holes only the part that grew
-                first -= times.HOUR_S
+            while at and row.missing[at - 1] == first - times.HOUR_S:  # of a range with holes only the part that grew
+                at, first = at - 1, first - times.HOUR_S
             self._owe(source, row, state, [first, end], due_ms)
         elif old and not row.missing:
             self._owe(source, row, ENDED, old, due_ms)

@@ -11,6 +11,8 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 
 from agents.air import AirJudge
+from agents.emission import EmissionJudge
+from agents.water import WaterJudge
 from schemas import topics
 from streams.faust_app import make_app
 from streams.state.kernel import Kernel, MakeJudge
@@ -20,7 +22,11 @@ log = logging.getLogger("envstream.worker")
 
 PATIENCE_S = 120.0
 
-JUDGES: tuple[tuple[str, str, MakeJudge], ...] = ((topics.READINGS_AIR, topics.STATE_AIR, AirJudge),)
+JUDGES: tuple[tuple[str, str, MakeJudge], ...] = (
+    (topics.READINGS_AIR, topics.STATE_AIR, AirJudge),
+    (topics.READINGS_WATER, topics.STATE_WATER, WaterJudge),
+    (topics.READINGS_EMISSION, topics.STATE_EMISSION, EmissionJudge),
+)
 """Topic of readings, topic of state, and the judge of each kind of source."""
 
 

@@ -210,7 +210,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "correction",
             "数据审核更正",
             "correction by data audit",
-            {"station": _AIR},
+            {"station": _AIR, "section": ("water",)},
             "hour",
             factors=lambda subject: subject.factors,
             value=_or(_decimal, INVALID, VALID),

@@ -33,6 +33,9 @@ BY_DATE = "auto"
 """Tag ``edition`` of a tally whose days each stand under the edition of their own date."""
 
 FLOAT, INTEGER, BOOLEAN, STRING = "float", "integer", "boolean", "string"
+BY_ITEM = "by item"
+"""Unit of a water concentration: that of the tag ``factor`` in ``standards/tables/water_items.toml``."""
+
 BY_FACTOR = "by factor"
 """Unit of a concentration: ``schemas.registry.PUBLISHED_UNIT`` of the tag ``factor``."""
 
@@ -406,6 +409,238 @@ CONDITION = Measurement(
 )
 """A condition as it stands now. Its stamp never moves while it lasts, so that its end overwrites its beginning."""
 
+WATER_SPANS = ("hour", "day", *SPANS)
+"""Values of the tag ``span`` of a section's class."""
+
+WATER_HOUR = Measurement(
+    "water_hour",
+    "hour end",
+    ("factor", "section"),
+    {
+        "value": Field(FLOAT, BY_ITEM, "as it was sent, or as an audit put it"),
+        "flag": Field(STRING, None, "flag of the station"),
+        "reason": _REASON,
+        "result": Field(STRING, None, "N a new result, C the last one carried forward, - none"),
+        "below": Field(BOOLEAN, None, "the value is a detection limit that was not reached"),
+        "checks": Field(STRING, None, "what plausibility finds in it, joined by ,"),
+        "valid": _VALID,
+    },
+    {"value": "valid"},
+)
+"""An hour of one item at a section. An invalid hour keeps the value it was sent with, if it had one."""
+
+WATER_CLASS = Measurement(
+    "water_class",
+    "hour end; day, month or year start",
+    ("edition", "section", "span"),
+    {
+        "class": Field(INTEGER, "class", "1 to 6, 6 worse than V; of a spring 1 to 5"),
+        "rating": Field(STRING, None, "优, 良好, 轻度污染, 中度污染, 重度污染; empty for a spring"),
+        "main": Field(STRING, None, "main pollution indicators, such as 氨氮(1.2)、总磷(0.6)"),
+        "target": Field(INTEGER, "class", "class it owes"),
+        "target_valid": _known("the class it owes"),
+        "meets": Field(INTEGER, "sections", "1 where it meets its target, else 0: for sums"),
+        "meets_valid": _known("whether it meets its target"),
+        "period": _PERIOD,
+        "through": _THROUGH,
+        "complete": Field(BOOLEAN, None, "the period is over"),
+        "valid": _VALID,
+    },
+    {"class": "valid", "rating": "valid", "main": "valid", "target": "target_valid", "meets": "meets_valid"},
+)
+"""Class of a section: the real-time one of an hour, those of means over days, months and years."""
+
+WATER_FACTOR = Measurement(
+    "water_factor",
+    "hour end; day, month or year start",
+    ("edition", "factor", "section", "span"),
+    {
+        "value": Field(FLOAT, BY_ITEM, "what was classified, unrounded; a detection limit where below"),
+        "below": Field(BOOLEAN, None, "below detection"),
+        "class": Field(INTEGER, "class", "of the item"),
+        "class_valid": _known("a class of the item"),
+        "over": Field(INTEGER, "items", "1 where it is worse than the target, else 0: for sums"),
+        "multiple": Field(FLOAT, "1", "exceed multiple of the target limit"),
+        "multiple_valid": _known("an exceed multiple"),
+        "results": Field(INTEGER, "count", "valid results, days or months"),
+        "expected": Field(INTEGER, "count", "how many there should be"),
+        "origin": Field(STRING, None, "A automatic station, L laboratory; empty where it goes without saying"),
+        "valid": _VALID,
+    },
+    {"value": "valid", "class": "class_valid", "multiple": "multiple_valid"},
+)
+"""An item of a section in an hour, on a day, in a month or a year."""
+
+WATER_SECTIONS = Measurement(
+    "water_sections",
+    "day or month start",
+    ("edition", "group", "span"),
+    {
+        "sections": Field(INTEGER, "sections", "surface sections of the group"),
+        "judged": Field(INTEGER, "sections", "those with a class"),
+        "good": Field(INTEGER, "sections", "class I to III"),
+        "worse": Field(INTEGER, "sections", "worse than V"),
+        "with_target": Field(INTEGER, "sections", "judged against a target"),
+        "meeting": Field(INTEGER, "sections", "that meet it"),
+        "good_percent": Field(FLOAT, "percent", "优良比例"),
+        "worse_percent": Field(FLOAT, "percent", "劣Ⅴ比例"),
+        "meeting_percent": Field(FLOAT, "percent", "达标率"),
+        "meeting_valid": _known("a share of those that meet"),
+        "rating": Field(STRING, None, "of the river, from five sections on; else empty"),
+        "period": _PERIOD,
+        "valid": _VALID,
+    },
+    {"good_percent": "valid", "worse_percent": "valid", "meeting_percent": "meeting_valid"},
+)
+"""Shares of sections of a group."""
+
+WATER_ARRIVAL = Measurement(
+    "water_arrival",
+    "when the sample was drawn that began the warning upstream",
+    ("factor", "group", "section", "source"),
+    {
+        "state": Field(STRING, None, "expected, carried, attenuated, withdrawn"),
+        "open": Field(INTEGER, "arrivals", "1 while it is expected, else 0: for sums"),
+        "eta_from": Field(INTEGER, "ms", "earliest, epoch ms"),
+        "eta_probable": Field(INTEGER, "ms", "probable, epoch ms"),
+        "eta_to": Field(INTEGER, "ms", "latest, epoch ms"),
+        "linked": Field(STRING, None, "the condition it became; empty where none"),
+        "value": Field(FLOAT, BY_ITEM, "worst value upstream"),
+        "valid": _VALID,
+    },
+    {},
+)
+"""What a warning upstream means for a section downstream."""
+
+WATER_BORDER = Measurement(
+    "water_border",
+    "month start",
+    ("edition", "group", "inflow", "outflow"),
+    {
+        "class_in": Field(INTEGER, "class", "where the river enters"),
+        "class_in_valid": _known("the class where it enters"),
+        "class_out": Field(INTEGER, "class", "where it leaves"),
+        "class_out_valid": _known("the class where it leaves"),
+        "balance": Field(STRING, None, "added, imported, improved, clean, unknown"),
+        "balance_zh": Field(STRING, None, "the same in Chinese"),
+        "items": Field(STRING, None, "by item: NH3N=added, joined by ,"),
+        "period": _PERIOD,
+        "valid": _VALID,
+    },
+    {"class_in": "class_in_valid", "class_out": "class_out_valid"},
+)
+"""Inflow against outflow of the district."""
+
+EMISSION_HOUR = Measurement(
+    "emission_hour",
+    "hour end",
+    ("factor", "source"),
+    {
+        "value": Field(FLOAT, "as sent", "as it was sent, in the unit of the field unit"),
+        "zs": Field(FLOAT, "mg/m3", "the device's own mean at reference oxygen (折算)"),
+        "zs_valid": _known("the device's own conversion"),
+        "unit": Field(STRING, None, "unit it was sent in; empty where it is the published one"),
+        "flag": Field(STRING, None, "flag of the logger (HJ 212)"),
+        "reason": _REASON,
+        "checks": Field(STRING, None, "what deserves a look, joined by ,"),
+        "valid": _VALID,
+    },
+    {"value": "valid", "zs": "zs_valid"},
+)
+"""An hour of one factor or meter of a source. An invalid hour keeps the value it was sent with, if it had one."""
+
+OUTLET_JUDGED = Measurement(
+    "outlet_judged",
+    "hour end; day start",
+    ("factor", "outlet", "span"),
+    {
+        "value": Field(FLOAT, "mg/m3 or mg/L", "what was compared with the limits"),
+        "ratio": Field(FLOAT, "1", "to the strictest binding limit"),
+        "ratio_valid": _known("a ratio"),
+        "verdict": Field(STRING, None, "OK, EXCEED, EXEMPT, INVALID, NOT_APPLICABLE, NO_LIMIT"),
+        "limit": Field(STRING, None, "the strictest binding limit; empty without one"),
+        "level": Field(STRING, None, "blue, yellow, orange, red of this hour alone; empty below"),
+        "reason": _REASON,
+        "over": Field(INTEGER, "hours", "1 where it exceeds, else 0: for sums"),
+        "exempt": Field(INTEGER, "hours", "1 where it is exempt, else 0: for sums"),
+        "valid": _VALID,
+    },
+    {"value": "valid", "ratio": "ratio_valid"},
+)
+"""An hour or day of one factor of an outlet against its limits."""
+
+EMISSION_AMOUNT = Measurement(
+    "emission_amount",
+    "day, month or year start",
+    ("factor", "span", "subject"),
+    {
+        "total": Field(FLOAT, "kg; of flow m3", "with what was put for missing hours"),
+        "measured": Field(FLOAT, "kg; of flow m3", "without it"),
+        "filled": Field(INTEGER, "hours", "hours filled; of waste water days"),
+        "gaps": Field(INTEGER, "hours", "hours (days) for which nothing could be put"),
+        "valid": _VALID,
+    },
+    {},
+)
+"""What an outlet or enterprise emitted."""
+
+OUTLET_RATES = Measurement(
+    "outlet_rates",
+    "month or year start",
+    ("outlet", "span"),
+    {
+        "transmission": Field(FLOAT, "percent", "传输率"),
+        "effective": Field(FLOAT, "percent", "有效率"),
+        "effective_valid": _known("an effective rate"),
+        "product": Field(FLOAT, "percent", "传输有效率"),
+        "hours": Field(INTEGER, "hours", "of all required factors"),
+        "standstill": Field(INTEGER, "hours", "at a standstill"),
+        "received": Field(INTEGER, "hours", "that came"),
+        "valid_hours": Field(INTEGER, "hours", "that are valid"),
+        "online_minutes": Field(INTEGER, "min", "在线分钟"),
+        "minutes": Field(INTEGER, "min", "all minutes"),
+        "through": _THROUGH,
+        "valid": _VALID,
+    },
+    {"transmission": "valid", "effective": "effective_valid", "product": "valid"},
+)
+"""Shares of time of an outlet."""
+
+OUTLET_ULTRA_LOW = Measurement(
+    "outlet_ultra_low",
+    "month or year start",
+    ("factor", "outlet", "span"),
+    {
+        "valid_hours": Field(INTEGER, "hours", "valid hours"),
+        "over": Field(INTEGER, "hours", "of them above the ultra-low limit and not exempt"),
+        "percent": Field(FLOAT, "percent", "超低排放达标率"),
+        "passes": Field(BOOLEAN, None, "enough of them comply"),
+        "valid": _VALID,
+    },
+    {"percent": "valid", "passes": "valid"},
+)
+"""Valid hours against the ultra-low limit."""
+
+ENTERPRISE_PERMIT = Measurement(
+    "enterprise_permit",
+    "year start",
+    ("enterprise", "factor"),
+    {
+        "permit": Field(FLOAT, "t", "许可排放量"),
+        "used": Field(FLOAT, "t", "used so far, what was filled included"),
+        "used_percent": Field(FLOAT, "percent", "of the permit"),
+        "of_year_percent": Field(FLOAT, "percent", "of the year gone"),
+        "daily": Field(FLOAT, "t", "mean of the last full days"),
+        "year_end": Field(FLOAT, "t", "projected to 31 December"),
+        "exceeds_on": Field(STRING, None, "first day above the permit if days go on like this; empty if never"),
+        "level": Field(STRING, None, "yellow, orange, red; empty below"),
+        "through": _THROUGH,
+        "valid": _VALID,
+    },
+    {},
+)
+"""A permit and its projection."""
+
 SINK_PROBE = Measurement("sink_probe", "when written", (), {"valid": _VALID}, {})
 """Written without a time stamp when a batch is refused with 5xx again and again: does the server take any write?"""
 
@@ -436,6 +671,18 @@ MEASUREMENTS: dict[str, Measurement] = {
         AIR_DIFFERENCE_FACTOR,
         AIR_CHECKS,
         CONDITION,
+        WATER_HOUR,
+        WATER_CLASS,
+        WATER_FACTOR,
+        WATER_SECTIONS,
+        WATER_ARRIVAL,
+        WATER_BORDER,
+        EMISSION_HOUR,
+        OUTLET_JUDGED,
+        EMISSION_AMOUNT,
+        OUTLET_RATES,
+        OUTLET_ULTRA_LOW,
+        ENTERPRISE_PERMIT,
         SINK_PROBE,
     )
 }

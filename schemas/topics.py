@@ -20,6 +20,8 @@ ACTIONS = "actions"
 """What people decided (:mod:`schemas.actions`): the record, beside the message in ``readings-*``."""
 REGISTRY = "registry"
 STATE_AIR = "state-air"
+STATE_WATER = "state-water"
+STATE_EMISSION = "state-emission"
 DEAD = "dead"
 INGEST = "ingest"
 """Readings as JSON (:mod:`schemas.ingest`), put there by others."""
@@ -76,14 +78,16 @@ TOPICS: tuple[Topic, ...] = (
     Topic(ACTIONS, FOREVER),
     Topic(REGISTRY, FOREVER),
     Topic(STATE_AIR, compacted=True),
+    Topic(STATE_WATER, compacted=True),
+    Topic(STATE_EMISSION, compacted=True),
     Topic(DEAD, 90 * _DAY_MS),
     Topic(INGEST, 14 * _DAY_MS),
 )
 
-JUDGED = (READINGS_AIR,)
+JUDGED = (READINGS_AIR, READINGS_WATER, READINGS_EMISSION)
 """Topics that agents judge today."""
 
-SUNK = (CELLS, VERDICTS)
+SUNK = (CELLS, VERDICTS, CONDITIONS)
 """Topics whose messages become points in InfluxDB."""
 
 _M = 0x5BD1E995

@@ -15,6 +15,9 @@ from streams.intake import DIALOGUE, KEPT
 
 KIND_OF_TOPIC = {topic: kind for kind, topic in topics.READINGS_OF.items()}
 
+JUDGED_HOURS = ("air", "water", "emission")
+"""Kinds of source whose hour packets each belong to a cell, which names them (``streams/view.py`` counts those)."""
+
 
 @dataclass
 class TakenIn:
@@ -45,9 +48,9 @@ class TakenIn:
 
     @property
     def unjudged(self) -> int:
-        """What nobody judges: the dialogue, evidence alone, and so far all data that are no hours of the air."""
+        """What nobody judges: the dialogue, evidence alone, and so far all data that are no hours."""
         data = sum(sum(counts.values()) for counts in self.periods.values())
-        return self.aside + data - self.periods.get("air", Counter())[blocks.HOUR]
+        return self.aside + data - sum(self.periods.get(kind, Counter())[blocks.HOUR] for kind in JUDGED_HOURS)
 
     def as_dict(self) -> dict[str, dict[str, int]]:
         """Per kind of source, for JSON: sources, readings and packets by period."""

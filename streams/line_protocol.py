@@ -37,6 +37,7 @@ from schemas.messages import (
     Condition,
 )
 from schemas.registry import AIR_FACTORS
+from streams import emission_lines, water_lines
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,36})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -516,6 +517,8 @@ _READERS: dict[str, _Reader] = {
     "air-ranking": _reader(AirRanking, _ranking_lines),
     "air-difference": _reader(AirDifference, _difference_lines),
     "air-checks": _reader(AirChecks, _check_lines),
+    **{kind: _reader(*made) for kind, made in water_lines.readers(_Builder).items()},
+    **{kind: _reader(*made) for kind, made in emission_lines.readers(_Builder).items()},
 }
 _conditions = _reader(Condition, _condition_lines)
 _NO_POINTS = ("tick", "action")

@@ -13,7 +13,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas import topics
-from schemas.messages import AirPeriod, AirVerdict, Cell, Dead
+from schemas.messages import AirPeriod, AirVerdict, Dead
 
 VIEW_GROUP = "envstream-view"
 VIEWED = (topics.CELLS, topics.VERDICTS, topics.DEAD)
@@ -31,12 +31,20 @@ class Counts(msgspec.Struct):
     dead: int
 
 
+class _Counted(msgspec.Struct):
+    """What the account needs of a cell, of whatever kind of source."""
+
+    packets: list[str]
+    reasons: list[str]
+    parts: int = 1  # of them that said something of their own; the others are repetitions
+
+
 class View:
     """Follows a log in a thread."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._cells: dict[bytes, tuple[int, bool]] = {}
+        self._cells: dict[bytes, tuple[int, int, bool]] = {}  # packets, parts, flagged
         self._years: dict[bytes, AirPeriod] = {}
         self._days: dict[bytes, AirVerdict] = {}
         self._dead: dict[str, str] = {}
@@ -81,8 +89,9 @@ class View:
     def _see(self, topic: str, key: bytes, value: bytes) -> None:
         with self._lock:
             if topic == topics.CELLS:
-                cell = msgspec.json.decode(value, type=Cell)
-                self._cells[key] = (len(cell.packets), not _NOT_FLAGGED.issuperset(cell.reasons))
+                cell = msgspec.json.decode(value, type=_Counted)
+                known = len(cell.packets), min(cell.parts, len(cell.packets))
+                self._cells[key] = (*known, not _NOT_FLAGGED.issuperset(cell.reasons))
             elif topic == topics.DEAD:
                 dead = msgspec.json.decode(value, type=Dead)
                 self._dead[dead.id] = dead.reason
@@ -104,11 +113,11 @@ class View:
     def counts(self) -> Counts:
         """The account so far."""
         with self._lock:
-            hours = [(n, flagged) for n, flagged in self._cells.values() if n]  # else minutes alone made the hour
+            hours = [cell for cell in self._cells.values() if cell[0]]  # else minutes alone made the hour
             return Counts(
-                stored=len(hours),
-                flagged=sum(flagged for _, flagged in hours),
-                duplicates=sum(n - 1 for n, _ in hours),
+                stored=sum(parts for _, parts, _ in hours),
+                flagged=sum(flagged for _, _, flagged in hours),
+                duplicates=sum(n - parts for n, parts, _ in hours),
                 dead=len(self._dead),
             )
 

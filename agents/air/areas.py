@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
 
-from agents.air.cells import FACTORS, SIX, Bools, Cells, say_verdict
+from agents.air.cells import FACTORS, LATER, SIX, Bools, Cells, say_verdict
 from agents.air.days import Days
 from agents.air.when import GRACE_S, hour_label, last_closed
 from schemas import blocks, times, topics
@@ -58,12 +59,13 @@ class Areas:
         self._station_days: dict[tuple[str, int], int] = {}
         self._dirty: dict[str, dict[int, tuple[int, str]]] = defaultdict(dict)  # area: day: newest received, cause
         self._plans: dict[tuple[str, int], tuple[tuple[str, ...], bool]] = {}
+        self._replanned: dict[str, tuple[list[int], int, str]] = {}  # area: published hours, when and why
 
     def on_registry(self, mine: set[str]) -> None:
         """An area that left the registry or this partition is judged no further here; what was said stays said."""
         for name in [name for name in self._rows.names() if name not in mine]:
             self._rows.drop(name)
-        for table in (self._hours, self._dirty):
+        for table in (self._hours, self._dirty, self._replanned):
             for name in [name for name in table if name not in mine]:
                 del table[name]
         for ends in self._open.values():
@@ -89,7 +91,10 @@ class Areas:
                 self._hours[area][end] = max(received, self._hours[area].get(end, 0))
 
     def decided(self, action: blocks.Action) -> None:
-        """A dust day or an exception of the plan: its days are derived again, of the area and the townships in it."""
+        """A dust day or an exception of the plan: its days are derived again, of the area and the townships in it.
+
+        What the plan leaves out blocks no hour either (HJ 633-2026 5.3).
+        """
         self._plans = {}
         registry = self._judge.registry
         assert registry is not None
@@ -97,9 +102,24 @@ class Areas:
         cause += " withdrawn" if action.withdrawn else ""
         for area in self._judge.area_of_mine():
             if action.subject in (area.id, area.within):
-                for day in range(times.day_of(action.begin + 1), times.day_of(action.end) + 1):
+                days = range(times.day_of(action.begin + 1), times.day_of(action.end) + 1)
+                for day in days:
                     if day in self._days.of(area.id):
                         self._dirty[area.id][day] = (action.received, cause)
+                if action.what == "plan-exception":
+                    self._replanned[area.id] = (list(self._published(area.id, days)), action.received, cause)
+
+    def _published(self, area: str, days: range) -> Iterator[int]:
+        """Ends of the hours of an area that are published."""
+        registry, row = self._judge.registry, self._rows.get(area)
+        if registry is None or row is None or self._judge.now_ms is None:
+            return
+        now_s = self._judge.now_ms // 1000
+        for day in range(max(days.start, row.first), min(days.stop, times.day_of(now_s) + 1)):
+            stations = registry.city_stations(area, times.date_of(day))
+            for end in range(times.day_start(day) + times.HOUR_S, times.day_end(day) + 1, times.HOUR_S):
+                if area not in self._open.get(end, ()) and any(self._cells.in_time(s, end) for s in stations):
+                    yield end
 
     def hour_due(self, end: int) -> None:
         """An hour is published now, whoever has spoken of it."""
@@ -110,6 +130,10 @@ class Areas:
 
     def derive(self) -> None:
         """What stands on the hours that changed."""
+        replanned, self._replanned = self._replanned, {}
+        for area, (ends, received, cause) in sorted(replanned.items()):
+            if ends:
+                self._judge_hours(area, ends, received, cause)
         if not self._hours and not self._dirty and not self._station_days:
             return
         changed, self._hours = self._hours, defaultdict(dict)
@@ -140,12 +164,12 @@ class Areas:
             row.first = first
             self._rows.put(area, row)
             for day in set(range(first, last + 1)) - self._days.of(area):  # the days between were silent
-                self._dirty[area].setdefault(day, (0, "late or corrected readings"))
+                self._dirty[area].setdefault(day, (0, LATER))
         for end, received in hours.items():
             day = times.day_of(end)
             if day <= last:
                 before = self._dirty[area].get(day, (0, ""))
-                self._dirty[area][day] = (max(received, before[0]), "late or corrected readings")
+                self._dirty[area][day] = (max(received, before[0]), LATER)
 
     def close_up_to(self, last: int) -> None:
         """Close every day that is due, also days nobody spoke of: a silent day is an invalid day."""
@@ -195,7 +219,7 @@ class Areas:
 
     # ---- hours
 
-    def _judge_hours(self, area: str, ends: list[int], received: int = 0) -> None:
+    def _judge_hours(self, area: str, ends: list[int], received: int = 0, cause: str = LATER) -> None:
         registry = self._judge.registry
         assert registry is not None
         by_day: dict[int, list[int]] = defaultdict(list)
@@ -215,7 +239,7 @@ class Areas:
             for n, end in enumerate(these):
                 say_verdict(
                     self._judge, "air-hour", group, area, hour_label(end), end, said, n,
-                    stations=len(stations), received=received, not_monitored=plan,
+                    stations=len(stations), received=received, cause=cause, not_monitored=plan,
                 )  # fmt: skip
         self._judge.periods.hour_passed(area, max(ends))
 

@@ -39,6 +39,9 @@ FLAG_UNIT: Final = ord(_UNIT) << 6
 INVALID, VALID = "invalid", "valid"
 """Words of a correction in place of a value: judged invalid by audit; what was sent stands although it is flagged."""
 
+LATER: Final = "late or corrected readings"
+"""Why a verdict replaces another, unless a person decided something."""
+
 _LOGGER, _MINUTES, _AUDIT, _NOTHING = "LMA-"
 
 
@@ -109,6 +112,18 @@ class Cells:
         """Older days are derived again when they are asked for."""
         self.judged = {at: held for at, held in self.judged.items() if at[1] >= day}
         self._places = {at: held for at, held in self._places.items() if at[1] >= day}
+
+    def unsay(self, station: str, end: int) -> None:
+        """Minutes of an hour came since it was said: what was said cannot be derived again, so it is said anew."""
+        registry = self.judge.registry
+        assert registry is not None
+        date = times.date_of(times.day_of(end))
+        edition, label = law.edition_for(date), hour_label(end)
+        group = self.place(station, times.day_of(end))[1]
+        self.judge.forget(key(group, station, "hour", label))
+        self.judge.forget(key(group, station, "station-hour", label, edition, "keep"))
+        for area in registry.areas_of(station, date):
+            self.judge.forget(key(registry.area(area).group, area, "air-hour", label, edition, "keep"))
 
     # ---- audited corrections
 
@@ -228,8 +243,8 @@ class _Hours:
         self.ends = [end for _, end in hours]
         schemes = [cells.scheme(station, end) for station, end in hours]
         self.value, self.meta, self.version, self.received = cells.rows(hours)
-        own = scaled(self.value.ravel(), self.meta.ravel()).reshape(self.value.shape)
         spoken = self.version != EMPTY
+        own = np.where(spoken, scaled(self.value.ravel(), self.meta.ravel()).reshape(self.value.shape), fixed.MISSING)
         definite = spoken & (self.version >= 0) & ((own != fixed.MISSING) | _flagged(self.meta))
         which, mean, count, enough, newest = cells.minute_means(hours, schemes)
         self.minutes = np.full(own.shape, -1, np.int64)
@@ -409,7 +424,7 @@ def say_verdict(
     stations: int,
     received: int,
     dust: str = "keep",
-    cause: str = "late or corrected readings",
+    cause: str = LATER,
     not_monitored: tuple[str, ...] = (),
 ) -> None:
     """Publish row n of hour or day verdicts unless it was said; when it replaces another, the revision too.

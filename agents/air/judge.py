@@ -91,6 +91,9 @@ class AirJudge(Judge):
         self._recalled = set(self._touched)
         was, self.quiet = self.quiet, True
         self.derive()
+        for end, stations in self._minute_hours.items():
+            for station in stations:
+                self.cells.unsay(station, end)
         self.areas.close_up_to(last)
         self.quiet = was
 
@@ -214,7 +217,7 @@ class AirJudge(Judge):
 
     def _recall(self, station: str, end: int) -> None:
         """Before an hour changes that was said before a restart: derive what was said, so that it can be revised."""
-        if (station, end) in self._recalled:
+        if (station, end) in self._recalled or station in self._minute_hours.get(end, ()):
             return
         self._recalled.add((station, end))
         if self.cells.spoken(station, end):

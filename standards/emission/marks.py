@@ -14,6 +14,7 @@ import numpy as np
 
 from standards import dated
 from standards.emission.exact import Bools
+from standards.emission.rules import minimum
 from standards.fixed import Ints
 from standards.water.editions import choose
 
@@ -59,6 +60,21 @@ def mark_of(name: str, plant: str | None = None, date: datetime.date | None = No
         if name in (row.text("mark"), row.text("name")):
             return row.text("mark")
     raise LookupError(f"未知标记 unknown mark {name!r}: one of {', '.join(marks(date))}")
+
+
+def marks_hour(mark: str, minutes: int, date: datetime.date | None = None) -> bool:
+    """Whether a mark over so many minutes of an hour is one of the hour (HJ 75, emission.md §4.1).
+
+    Standstill where at least the minutes of a valid hour are so; a device mark where more than the abnormal minutes
+    are, because with fewer the hour is valid without them; a condition mark from its first minute on: what is partly
+    marked counts whole.
+    """
+    bit = marks(date)[mark]
+    if bit & bits_of("standstill", date):
+        return minutes >= minimum("min_minutes_hour", date)
+    if bit & bits_of("device", date):
+        return minutes > minimum("abnormal_minutes_hour", date)
+    return minutes > 0 and bit != 0
 
 
 def plant_of(industry: str, process: str, date: datetime.date | None = None) -> str | None:

@@ -99,3 +99,27 @@ def invalidated(times: Ints, check_times: Ints, passed: Bools) -> Bools:
     padded = np.concatenate([[True], passed, [True]])
     found: Bools = ~padded[after] | ~padded[after + 1]
     return found
+
+
+def invalidated_by_checks(times: Ints, checks: list[tuple[int, bool]], date: datetime.date | None = None) -> Bools:
+    """As :func:`invalidated`, for checks as they are recorded: in any order, several at one instant, none before.
+
+    A failed check with no check on record before it reaches back one daily interval (``reach`` of
+    ``water_instrument_qc``), not to the beginning of time.
+
+    Args:
+        times: int64 (n,), of the results.
+        checks: when, and whether it passed; at one instant a failed one outweighs.
+        date: of the data.
+    """
+    if not checks:
+        return np.zeros(times.shape, dtype=np.bool_)
+    by_time: dict[int, bool] = {}
+    for at, passed in checks:
+        by_time[at] = by_time.get(at, True) and passed
+    first = min(by_time)
+    if not by_time[first]:
+        reach_h = int(choose("water_instrument_qc", date).row(check="reach", item="any").number("high"))
+        by_time[first - 3600 * reach_h] = True
+    ordered = sorted(by_time)
+    return invalidated(times, np.array(ordered, dtype=np.int64), np.array([by_time[at] for at in ordered], np.bool_))

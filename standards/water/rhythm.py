@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from standards import dated
 from standards.fixed import MISSING, Ints
 from standards.water.editions import choose
 from standards.water.items import items
@@ -78,7 +79,14 @@ def new_results(item: str, times: Ints, values: Ints, date: datetime.date | None
     return found
 
 
-def jumps(item: str, times: Ints, values: Ints, date: datetime.date | None = None) -> npt.NDArray[np.int8]:
+@cache
+def _jump_rules(item: str, date: datetime.date | None) -> tuple[dated.Row, ...]:
+    return tuple(choose("water_jump", date).where(item=item))
+
+
+def jumps(
+    item: str, times: Ints, values: Ints, date: datetime.date | None = None, *, new: Bools | None = None
+) -> npt.NDArray[np.int8]:
     """Steps that are too large: 0 none, 1 watch, 2 suspect, at the later value of a pair.
 
     Hourly items: pairs exactly one hour apart. Wet chemistry: consecutive new results.
@@ -88,15 +96,18 @@ def jumps(item: str, times: Ints, values: Ints, date: datetime.date | None = Non
         times: int64 (n,), seconds, increasing.
         values: int64 (n,), MISSING allowed.
         date: of the data.
+        new: bool (n,) of :func:`new_results` where it is known already.
 
     Returns:
         int8 (n,); all 0 for an item without a rule.
     """
     _in_order(times)
     grades = np.zeros(values.shape, dtype=np.int8)
-    for row in choose("water_jump", date).where(item=item):
+    for row in _jump_rules(item, date):
         hourly = row.text("every") == "hour"
-        at = np.flatnonzero(values != MISSING if hourly else new_results(item, times, values, date))
+        if not hourly and new is None:
+            new = new_results(item, times, values, date)
+        at = np.flatnonzero(values != MISSING if hourly or new is None else new & (values != MISSING))
         if len(at) < 2:
             continue
         before, after = values[at[:-1]], values[at[1:]]

@@ -76,6 +76,24 @@ def judge(
         LookupError: an item without limits, or an override for an item that does not take part, or for one no standard
             says of whether it is to stay below or above.
     """
+    high, low = target_limits(wanted, lake, target, values.shape[1], date=date, edition=edition)
+    return _against(wanted, values, high, low, target.excluded, below, item_set("no_multiple", date))
+
+
+def target_limits(
+    wanted: tuple[str, ...],
+    lake: Bools | bool,
+    target: Target,
+    count: int,
+    *,
+    date: datetime.date | None = None,
+    edition: str | None = None,
+) -> tuple[Ints, Ints]:
+    """Upper and lower limits a target sets, its overrides among them: two int64 (items, count), as ``class_limits``.
+
+    Raises:
+        ValueError, LookupError: as ``judge``.
+    """
     worst = constant("worst_class", date)
     if not 1 <= target.target_class <= worst:
         raise ValueError(f"目标类别 target {target.target_class}: must be 1 … {worst}")
@@ -83,9 +101,9 @@ def judge(
         raise LookupError(f"目标限值 limit of {', '.join(missing)}: the item does not take part in the judgement")
     of_class = [row for row, name in enumerate(wanted) if name not in target.limits]
     names = tuple(wanted[row] for row in of_class)
-    high, low = class_limits(names, lake, target.target_class, values.shape[1], date=date, edition=edition)
+    high, low = class_limits(names, lake, target.target_class, count, date=date, edition=edition)
     if target.limits:
-        own, high, low = (high, low), np.full(values.shape, NO_LIMIT), np.full(values.shape, -NO_LIMIT)
+        own, high, low = (high, low), np.full((len(wanted), count), NO_LIMIT), np.full((len(wanted), count), -NO_LIMIT)
         high[of_class], low[of_class] = own
     for name, limit in target.limits.items():
         side = limited_side(name)
@@ -94,7 +112,7 @@ def judge(
         if not side:
             raise LookupError(f"目标限值 limit of {name}: {NO_SIDE}")
         (high if side == "high" else low)[wanted.index(name)] = limit
-    return _against(wanted, values, high, low, target.excluded, below, item_set("no_multiple", date))
+    return high, low
 
 
 def judge_groundwater(

@@ -97,6 +97,21 @@ def rules_water(
     return _verdicts(law, lines, negative_is_limit)
 
 
+def judge_sample(
+    given: Sample, *, rounding: str | None = None, item_set_name: str = "basic_21", ph_decimals: str = ""
+) -> dict[str, Any]:
+    """Judge one sample under the editions of its date: what ``rules_water`` answers, without the id.
+
+    Args:
+        given: of whatever source; its date picks the editions.
+        rounding: None judges the values as sent, ``assessment`` rounds them first (§3.3).
+        item_set_name: which items take part.
+        ph_decimals: profile of assessment rounding for pH.
+    """
+    law = _Law(rounding, item_set(item_set_name, given.date), item_set_name, None, None, ph_decimals, False)
+    return law.verdict(given)
+
+
 def editions() -> tuple[str, ...]:
     """Names of the editions ``rules_water`` can be told to judge by."""
     return tuple(each.name for subject in ("water_surface", "water_groundwater") for each in load(subject))

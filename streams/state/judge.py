@@ -4,7 +4,8 @@ A judge is a pure function of the messages of one partition. It keeps slots, der
 they change, and publishes what differs from what it said before. Time is what the messages say:
 
 * *now* is the highest ``received`` so far. When it moves from a to b, what has changed is derived first, then the
-  timers due in (a, b] fire, in the order (due, key), each at its own due time.
+  timers due in (a, b] fire, in the order (due, key), each at its own due time; after each of them what it changed is
+  derived, as if a tick had come between it and the next.
 * Whatever is published carries instants of the data (an end, a due time, a ``received``), never the partition's now:
   so a result depends neither on how far apart ticks are nor on which groups share a partition.
 * What was said is not stored. It is derived again from the slots the first time somebody asks, before they change.
@@ -119,8 +120,8 @@ class Judge(ABC):
             while (fired := self.timers.pop(to_ms)) is not None:
                 self.now_ms = max(self.now_ms, fired[0])
                 self.on_timer(fired[1], fired[0])
+                self.derive()
                 yield
-            self.derive()
         self.now_ms = max(self.now_ms, to_ms)
 
     def publish(self, topic: str, key: bytes, message: msgspec.Struct) -> None:

@@ -3,11 +3,12 @@
 One judge per partition takes the messages of ``readings-*`` in order. The kernel keeps these promises (design §6; the
 order of steps is the one that held in every crash test, docs/kernel.md, docs/decisions/0003-kernel.md):
 
-* outputs are acknowledged by Kafka, then the judge's changed rows, then the row ``@`` with the next offset and the
-  log's now, and only then is a message acknowledged, strictly in offset order; tombstones go after ``@``;
+* outputs are acknowledged by Kafka, then the judge's changed rows and tombstones, then the row ``@`` with the next
+  offset and the log's now, and only then is a message acknowledged, strictly in offset order;
 * after a crash the rows of the state topic are read before Faust seeks, and reading goes on at exactly the offset of
   row ``@``. Every row carries the offset it stands for, and of each key the newest that is not newer than ``@`` is
   taken: so the judge is what it was at ``@``, whatever a checkpoint cut short or a zombie still wrote;
+* who stood still, or could not write, for half a session ends, and sends nothing any more;
 * never on over a gap in the offsets.
 
 On the embedded broker there is no state topic: the journal is the state, and every start is a rebuild
@@ -22,10 +23,10 @@ import os
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 log = logging.getLogger("envstream.kernel")
 
@@ -33,6 +34,8 @@ STATE_VERSION = 2
 POSITION_KEY = b"@"
 OFFSET_HEADER = "o"
 """Header of a state row: the offset after the last message it knows of."""
+BEFORE_HEADER = "b"
+"""Header of a state row whose key had a row before."""
 
 CHECKPOINT_S = 0.25
 """Longest time a taken message waits for its checkpoint. At 0.5 s commits a kill repeated 470 of 500 ids a
@@ -43,6 +46,10 @@ CHECKPOINT_MOST_S = 2.0
 """A checkpoint that took long is followed by that many times its own time of judging: while a backlog is worked off
 thousands of rows change at once, and written every quarter of a second they took a third of the time."""
 
+
+SETTLE_S = 10.0
+"""Faust resumes partitions before it seeks: after a rebalance messages may come that it fetched where it was before.
+They come again in their turn; only when the message that is due has not come for so long it is a gap."""
 
 TURN_S = 0.2
 """Longest time of judging one message after which the event loop gets a turn."""
@@ -96,55 +103,88 @@ class _Position(msgspec.Struct):
 class Versions:
     """The rows of a state topic as they were at row ``@``.
 
-    Of each key the newest version that does not stand for more of the log than ``@`` does. Kafka keeps the versions of
-    the last hours (``min.compaction.lag.ms``); where compaction took the older one, the oldest of the newer ones is
-    taken, which knows some messages already that will be taken again: a judge's rows are slots, so that is no harm.
+    Of each key the newest version that does not stand for more of the log than ``@`` does; a key whose versions are all
+    newer did not exist yet. Kafka keeps the versions of the last hours (``min.compaction.lag.ms``); where compaction
+    took an older one all the same, the oldest of the newer ones is taken, which knows some messages already that will
+    be taken again: to slots that is no harm.
     """
 
     def __init__(self) -> None:
         self._at = -1
         self._position: bytes | None = None
-        self._seen: dict[bytes, list[tuple[int, bytes | None]]] = {}
+        self._seen: dict[bytes, list[_Version]] = {}
+        self._last: dict[bytes, int] = {}  # what the last message of a key stands for
 
-    def see(self, key: bytes, offset: int, value: bytes | None) -> None:
-        """A message of the state topic, in its order; ``offset``: what it stands for."""
+    def see(self, key: bytes, offset: int, value: bytes | None, *, had_before: bool = False) -> None:
+        """A message of the state topic, in its order.
+
+        Args:
+            key: of the row.
+            offset: what it stands for.
+            value: of the row; None for a tombstone.
+            had_before: whether the key had a row when this one was written.
+        """
         if key == POSITION_KEY:
             if offset >= self._at:  # else a zombie wrote it after it had lost the partition
                 self._at, self._position = offset, value
             return
+        self._last[key] = offset
         versions = self._seen.setdefault(key, [])
-        versions.append((offset, value))
+        versions.append(_Version(offset, value, had_before))
         if len(versions) > 1:
             self._seen[key] = self._needed(versions)
 
-    def _needed(self, versions: list[tuple[int, bytes | None]]) -> list[tuple[int, bytes | None]]:
-        old = [version for version in versions if version[0] <= self._at]
-        new = [version for version in versions if version[0] > self._at]
+    def _needed(self, versions: list[_Version]) -> list[_Version]:
+        old = [version for version in versions if version.offset <= self._at]
+        new = [version for version in versions if version.offset > self._at]
         return [max(reversed(old), key=_offset), *new] if old else new
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there is no row ``@``."""
+        return self._position is None
+
     def rows(self) -> dict[bytes, bytes]:
-        """The rows, ``@`` among them, without those that were dropped."""
-        found: dict[bytes, bytes] = {}
-        for key, versions in self._seen.items():
-            needed = self._needed(versions)
-            value = needed[0][1] if needed[0][0] <= self._at else min(needed, key=_offset)[1]
-            if value is not None:
-                found[key] = value
-        if self._position is not None:
-            found[POSITION_KEY] = self._position
+        """The rows, ``@`` among them, without those that were dropped; none without ``@``."""
+        if self._position is None:  # a first checkpoint was cut short: the log is taken from its beginning
+            return {}
+        found = {key: row for key in self._seen if (row := self._chosen(key).value) is not None}
+        found[POSITION_KEY] = self._position
         return found
 
+    def overtaken(self) -> list[tuple[bytes, int, bytes | None]]:
+        """Versions to be written again, because a zombie wrote an older one after them: compaction keeps the last."""
+        chosen = [(key, self._chosen(key)) for key in sorted(self._seen)]
+        return [(key, one.offset, one.value) for key, one in chosen if self._last[key] < one.offset <= self._at]
 
-def _offset(version: tuple[int, bytes | None]) -> int:
-    return version[0]
+    def _chosen(self, key: bytes) -> _Version:
+        needed = self._needed(self._seen[key])
+        if needed[0].offset <= self._at:
+            return needed[0]
+        oldest = min(needed, key=_offset)
+        return oldest if oldest.had_before else _Version(self._at, None, False)
+
+
+class _Version(NamedTuple):
+    offset: int
+    value: bytes | None
+    had_before: bool
+
+
+def _offset(version: _Version) -> int:
+    return version.offset
 
 
 @dataclass
 class _Partition:
     judge: Judge
-    next: int | None  # offset to take next; None: wherever the log begins
+    next: int  # offset to take next
     held: list[Any] = field(default_factory=list)  # Faust messages taken, not yet acknowledged
     since: float = 0.0  # when the oldest held one was taken
+    keys: set[bytes] = field(default_factory=set)  # that have a row
+    settled: bool = False  # whether the message that is due after the recovery has come
+    ahead: tuple[int, float] | None = None  # the first that came before it, and when
+    again: list[tuple[bytes, int, bytes | None]] = field(default_factory=list)  # rows a zombie overtook
 
 
 class Kernel:
@@ -173,6 +213,10 @@ class Kernel:
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,  # keeps the order of rows and outputs over retries
                 "linger.ms": 2,
+                # A message that waits longer is dropped, and the process ends: its partitions may be another's by now,
+                # and of outputs the last one counts. librdkafka sends from threads of its own, which no fence of ours
+                # stops when a process that stood still goes on.
+                "message.timeout.ms": int(session_s * 500),
                 "compression.type": "none",
                 "queue.buffering.max.messages": 1_000_000,
                 "log_level": 0,
@@ -186,8 +230,9 @@ class Kernel:
         self._parts.clear()
 
     async def release(self) -> None:
-        """Give the partitions up: let a checkpoint that has begun end first, so that it overwrites nobody's."""
+        """Give the partitions up; what was sent arrives before the next owner begins, and overwrites nothing of his."""
         async with self._lock:
+            await self._flush()
             self.drop_all()
 
     async def recover(self, assigned: Iterable[int]) -> dict[int, int]:
@@ -195,35 +240,54 @@ class Kernel:
         self.drop_all()
         started = time.monotonic()
         wanted = sorted(assigned)
-        self._parts = await asyncio.get_running_loop().run_in_executor(None, self._rebuild, wanted)
+        try:
+            self._parts = await asyncio.get_running_loop().run_in_executor(None, self._rebuild, wanted)
+        except KafkaException as error:
+            raise KernelError(f"{self.topic} {wanted} cannot be recovered: {error.args[0].str()}") from error
         self._beat = time.monotonic()
         self.recovered_s = self._beat - started
-        offsets = {number: part.next for number, part in self._parts.items() if part.next is not None}
+        offsets = {number: part.next for number, part in self._parts.items()}
         log.info("%s %s recovered in %.2f s, next offsets %s", self.topic, wanted, self.recovered_s, offsets)
         return offsets
 
     def _rebuild(self, wanted: list[int]) -> dict[int, _Partition]:
-        count = len(self._producer.list_topics(self.topic, timeout=10).topics[self.topic].partitions)
+        count = self._partitions_of(self.topic)
+        if self.state_topic is not None and (there := self._partitions_of(self.state_topic)) != count:
+            raise KernelError(f"{self.state_topic} has {there} partitions, {self.topic} {count}: {self._afresh()}")
         parts = {number: _Partition(self.make_judge(number, count), 0) for number in wanted}
-        found = self._last_rows(self.state_topic, wanted) if self.state_topic is not None and wanted else {}
+        found = self._versions(self.state_topic, wanted) if self.state_topic is not None and wanted else {}
         for number, part in parts.items():
-            self._restore(part, number, found.get(number, {}))
+            versions = found.get(number, Versions())
+            rows = versions.rows()
+            part.keys, part.again = set(rows), versions.overtaken()
+            self._restore(part, number, rows)
         if self.state_topic is not None:
-            self._skip_what_is_gone(parts)
+            self._place_in_the_log(parts, {number for number, versions in found.items() if versions.is_new})
         return parts
 
-    def _skip_what_is_gone(self, parts: dict[int, _Partition]) -> None:
-        """Retention may have overtaken a worker that was away for weeks: say what is lost, and go on behind it."""
+    def _partitions_of(self, topic: str) -> int:
+        found = self._producer.list_topics(topic, timeout=10).topics[topic]
+        if found.error is not None:
+            raise KernelError(f"{self.bootstrap} has no topic {topic}: run envstream init")
+        return len(found.partitions)
+
+    def _place_in_the_log(self, parts: dict[int, _Partition], new: set[int]) -> None:
+        """Begin where the log does what has no checkpoint, whatever its group may have committed in another life.
+
+        Retention may have overtaken a worker that was away for weeks: say what is lost, and go on behind it.
+        """
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "envstream-state-reader", "log_level": 0})
         try:
             for number, part in parts.items():
                 low, high = consumer.get_watermark_offsets(TopicPartition(self.topic, number), timeout=10)
-                if part.next is not None and part.next > high:
+                if number in new:
+                    part.next = low
+                if part.next > high:
                     raise KernelError(
                         f"{self.state_topic}/{number} knows {self.topic} up to {part.next}, but that ends at {high}: "
                         f"the log was made anew; delete the topic {self.state_topic} and run envstream init"
                     )
-                if part.next is not None and part.next < low:
+                if part.next < low:
                     gone = f"{self.topic}/{number}: messages {part.next} to {low - 1}"
                     log.error("%s were deleted by retention before they were judged: replay them from packets", gone)
                     part.next = low
@@ -231,37 +295,47 @@ class Kernel:
             consumer.close()
 
     def _restore(self, part: _Partition, number: int, rows: dict[bytes, bytes]) -> None:
-        """Give a judge its rows, and where to go on: None when there was no checkpoint."""
+        """Give a judge its rows, and where to go on."""
         position = rows.pop(POSITION_KEY, None)
         at = None
         if position is not None:
             at = msgspec.json.decode(position, type=_Position)
             if at.v != STATE_VERSION:
                 raise KernelError(
-                    f"{self.state_topic}/{number} has state of format {at.v}, this program {STATE_VERSION}: delete the "
-                    f"topic {self.state_topic}, run envstream init, and the readings that are kept are judged again"
+                    f"{self.state_topic}/{number} has state of format {at.v}, this program {STATE_VERSION}: "
+                    f"{self._afresh()}"
                 )
-        # Rows without a position are of a first checkpoint that was cut short: the log is read from its beginning, and
-        # slots that know some of it already do no harm.
-        for key, row in rows.items():
-            part.judge.restore(key, row)
-        part.judge.restored(at.now if at is not None else None)
-        if self.state_topic is not None:
-            part.next = at.next if at is not None else None
+        try:
+            for key, row in rows.items():
+                part.judge.restore(key, row)
+            part.judge.restored(at.now if at is not None else None)
+        except Exception as error:
+            log.exception("the state of %s/%d cannot be taken back", self.state_topic, number)
+            raise KernelError(
+                f"{self.state_topic}/{number} cannot be taken back: {error!r}: {self._afresh()}; and report it"
+            ) from error
+        part.next = at.next if at is not None else 0
 
-    def _last_rows(self, topic: str, partitions: list[int]) -> dict[int, dict[bytes, bytes]]:
-        """The last value of each key of a state topic's partitions."""
+    def _afresh(self) -> str:
+        return (
+            f"delete the topic {self.state_topic}, run envstream init, and the readings that are kept are judged again"
+        )
+
+    def _versions(self, topic: str, partitions: list[int]) -> dict[int, Versions]:
+        """Everything in a state topic's partitions."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
                 "group.id": "envstream-state-reader",  # never joined: the partitions are assigned by hand
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 50,  # with the half second of the default, half a second until it sees the end
                 "log_level": 0,
             }
         )
         found = {number: Versions() for number in partitions}
         try:
+            consumer.list_topics(topic, timeout=10)  # else it looks for the leader only half a second after it began
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
             ends: set[int] = set()
             while len(ends) < len(partitions):
@@ -270,14 +344,15 @@ class Kernel:
                     raise KernelError(f"{topic}: no answer from {self.bootstrap} for 10 s")
                 error, number = message.error(), message.partition()
                 if error is None:
-                    found[number].see(message.key() or b"", _offset_of(message), message.value())
+                    offset, had_before = _headers_of(message)
+                    found[number].see(message.key() or b"", offset, message.value(), had_before=had_before)
                 elif error.code() == KafkaError._PARTITION_EOF:
                     ends.add(number)
                 else:
                     raise KernelError(f"{topic}/{number}: {error.str()}")
         finally:
             consumer.close()
-        return {number: versions.rows() for number, versions in found.items()}
+        return found
 
     # ---- messages
 
@@ -288,16 +363,15 @@ class Kernel:
         if part is None:
             return  # revoked while it waited in the queue: whoever has the partition now reads it again
         offset = message.offset
-        if part.next is None:
-            part.next = offset
         if offset < part.next:
             self._hold(part, message)  # already in the checkpoint: only acknowledge, in order
             return
         if offset > part.next:
-            raise KernelError(
-                f"{self.topic}/{message.partition}: offset {offset} came where {part.next} was due: messages are gone; "
-                "on Kafka look at the topic's retention, on the embedded broker it is rebuilt from the journal"
-            )
+            if part.settled:
+                raise self._gap(message.partition, part, offset)
+            part.ahead = part.ahead or (offset, time.monotonic())
+            return
+        part.settled, part.ahead = True, None
         place = f"{self.topic}/{message.partition}/{offset}"
         try:
             outputs = await self._judge(part.judge, message.value, place)
@@ -317,6 +391,12 @@ class Kernel:
         now = time.monotonic()
         if len(part.held) >= CHECKPOINT_MESSAGES or (now - part.since >= CHECKPOINT_S and now >= self._rest_until):
             await self.checkpoint()
+
+    def _gap(self, number: int, part: _Partition, offset: int) -> KernelError:
+        return KernelError(
+            f"{self.topic}/{number}: offset {offset} came where {part.next} was due: messages are gone; "
+            "on Kafka look at the topic's retention, on the embedded broker it is rebuilt from the journal"
+        )
 
     async def _judge(self, judge: Judge, message: bytes, place: str) -> list[Output]:
         """One message. A long one (a tick after weeks closes every day in between) lets the heartbeat have turns."""
@@ -341,8 +421,9 @@ class Kernel:
             part.since = time.monotonic()
         part.held.append(message)
 
-    def _send(self, topic: str, key: bytes, value: bytes | None, partition: int, stands_for: int | None = None) -> None:
-        headers = None if stands_for is None else {OFFSET_HEADER: str(stands_for)}
+    def _send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int, headers: dict[str, str] | None = None
+    ) -> None:
         while True:
             try:
                 self._producer.produce(topic, value, key, partition, on_delivery=self._delivered, headers=headers)
@@ -359,28 +440,35 @@ class Kernel:
     async def checkpoint_if_due(self) -> None:
         """A checkpoint, when nothing came lately to bring one on."""
         now = time.monotonic()
+        for number, part in self._parts.items():
+            if part.ahead is not None and now - part.ahead[1] > SETTLE_S:
+                raise self._gap(number, part, part.ahead[0])
         held = [part.since for part in self._parts.values() if part.held]
         if held and now - min(held) >= CHECKPOINT_S and now >= self._rest_until:
             await self.checkpoint()
 
     async def checkpoint(self) -> None:
-        """Outputs, rows, position, tombstones, acknowledge; in this order, each awaited."""
+        """Outputs, rows and tombstones, position, acknowledge; in this order, each awaited."""
         async with self._lock:
             begun = time.monotonic()
             # No await between here and the first flush: the snapshot is of one moment.
             work = []
             for number, part in self._parts.items():
                 if part.held:
-                    assert part.next is not None
                     rows = part.judge.changed_rows() if self.state_topic is not None else []
-                    position = _Position(part.next, part.judge.now_ms)
-                    work.append((number, part, part.held, rows, position))
+                    work.append((number, part, part.held, rows, _Position(part.next, part.judge.now_ms)))
                     part.held = []
             if not work:
                 return
             await self._flush()
             if self.state_topic is not None:
-                await self._write_state(self.state_topic, [(n, rows, at) for n, _, _, rows, at in work])
+                for number, part, _, rows, at in work:
+                    self._send_rows(self.state_topic, number, part, rows, at.next)
+                await self._flush()
+                for number, _, _, _, at in work:
+                    headers = {OFFSET_HEADER: str(at.next)}
+                    self._send(self.state_topic, POSITION_KEY, msgspec.json.encode(at), number, headers)
+                await self._flush()
             self.fence()
             for number, part, held, _, _ in work:
                 if self._parts.get(number) is part:
@@ -391,22 +479,18 @@ class Kernel:
             self.checkpoint_s = ended - begun
             self._rest_until = ended + min(CHECKPOINT_SHARE * self.checkpoint_s, CHECKPOINT_MOST_S)
 
-    async def _write_state(
-        self, topic: str, work: list[tuple[int, list[tuple[bytes, bytes | None]], _Position]]
+    def _send_rows(
+        self, topic: str, number: int, part: _Partition, rows: list[tuple[bytes, bytes | None]], stands_for: int
     ) -> None:
-        for number, rows, at in work:
-            for key, row in rows:
-                if row is not None:
-                    self._send(topic, key, row, number, at.next)
-        await self._flush()
-        for number, _, at in work:
-            self._send(topic, POSITION_KEY, msgspec.json.encode(at), number, at.next)
-        await self._flush()
-        for number, rows, at in work:
-            for key, row in rows:
-                if row is None:
-                    self._send(topic, key, None, number, at.next)
-        await self._flush()
+        again, part.again = part.again, []
+        for key, offset, row in again:
+            self._send(topic, key, row, number, {OFFSET_HEADER: str(offset), BEFORE_HEADER: ""})
+        for key, row in rows:
+            headers = {OFFSET_HEADER: str(stands_for)}
+            if key in part.keys:
+                headers[BEFORE_HEADER] = ""
+            (part.keys.discard if row is None else part.keys.add)(key)
+            self._send(topic, key, row, number, headers)
 
     async def _flush(self) -> None:
         if not len(self._producer):
@@ -423,7 +507,7 @@ class Kernel:
 
     def positions(self) -> dict[int, tuple[int, int | None]]:
         """Per assigned partition the offset to take next and the log's now (epoch ms)."""
-        return {number: (part.next or 0, part.judge.now_ms) for number, part in self._parts.items()}
+        return {number: (part.next, part.judge.now_ms) for number, part in self._parts.items()}
 
     # ---- the fence
 
@@ -447,9 +531,7 @@ class Kernel:
             os._exit(70)
 
 
-def _offset_of(message: Any) -> int:
-    """The offset a state row stands for; of rows without one, -1."""
-    for name, value in message.headers() or []:
-        if name == OFFSET_HEADER:
-            return int(value)
-    return -1
+def _headers_of(message: Any) -> tuple[int, bool]:
+    """The offset a state row stands for (of rows without one, -1), and whether its key had a row before."""
+    headers = dict(message.headers() or [])
+    return int(headers.get(OFFSET_HEADER, -1)), BEFORE_HEADER in headers

@@ -17,6 +17,7 @@ from schemas.messages import (
     Condition,
 )
 from schemas.registry import AIR_FACTORS
+from tests.services import samples_emission, samples_water
 
 AREA, GROUP = "luhua", "air-luhua"
 DAY = times.day_number(dt.date(2015, 12, 1))
@@ -203,13 +204,18 @@ def condition(state: str, since: int, until: int, began: int, **changes: object)
     return Condition(**(fields | changes))  # type: ignore[arg-type]
 
 
-Sample = Cell | AirVerdict | AirPeriod | AirBudget | AirChange | AirRanking | AirDifference | AirChecks | Condition
+AirSample = Cell | AirVerdict | AirPeriod | AirBudget | AirChange | AirRanking | AirDifference | AirChecks | Condition
+Sample = AirSample | samples_water.Sample | samples_emission.Sample
 
 
 def key_of(message: Sample) -> bytes:
     """The compaction key."""
     if isinstance(message, Condition):
         return message.id.encode()
+    if isinstance(message, samples_water.KINDS):
+        return samples_water.key_of(message)
+    if isinstance(message, samples_emission.KINDS):
+        return samples_emission.key_of(message)
     subject = message.source if isinstance(message, Cell | AirChecks) else message.area
     return messages.key(message.group, subject, message.kind, str(message.time))
 
@@ -234,6 +240,8 @@ def every_kind(day: int = DAY) -> list[Sample]:
         difference(day),
         checks(day),
         condition("began", last_hour - 7200, last_hour - 3600, last_hour - 7200),
+        *samples_water.every_kind(day),
+        *samples_emission.every_kind(day),
     ]
 
 
