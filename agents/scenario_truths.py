@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agents.emission.clocks import CLOCK_OFF
 from agents.scenario_check import NOTHING, Case, Checker, Explained, Finding, spans
 from agents.scenario_run import Run
 from schemas import blocks, times, topics
@@ -122,7 +123,8 @@ def _revised(run: Run) -> set[tuple[str, str, str]]:
 def clock_drift(truth: Truth, case: Case) -> Finding:
     """The gateway knows in the period that the logger's clock is wrong."""
     off = [at for at in case.run.clock_off.get(truth.subject, ()) if truth.start_s <= at // 1000 <= truth.end_s]
-    return Finding("clock off" if off else "clock right", bool(off) == truth.expected["off"])
+    told = (Explained(CLOCK_OFF, truth.subject, truth.start_s, truth.end_s),) if truth.expected["off"] else ()
+    return Finding("clock off" if off else "clock right", bool(off) == truth.expected["off"], told)
 
 
 def dead(truth: Truth, case: Case) -> Finding:
