@@ -37,7 +37,7 @@ class _Area(msgspec.Struct, array_like=True):
 
     v: int
     first: int
-    incomplete: list[int]
+    incomplete: dict[int, str]  # day: digest of what was said to lack
     proposed: list[int]
 
 
@@ -160,7 +160,7 @@ class Areas:
         if row is None or min(days) < row.first:
             first = min(days)
             if row is None:
-                row = _Area(STATE_VERSION, first, [], [])
+                row = _Area(STATE_VERSION, first, {}, [])
             row.first = first
             self._rows.put(area, row)
             for day in set(range(first, last + 1)) - self._days.of(area):  # the days between were silent
@@ -417,7 +417,7 @@ class Areas:
                 continue
             lacks = self._lacks(area.id, day)
             if lacks and day not in row.incomplete:
-                row.incomplete.append(day)
+                row.incomplete[day] = _digest(lacks)
                 self._rows.touch(area.id)
                 self._condition(area, DAY_INCOMPLETE, BEGAN, day, due_ms, "yellow", lacks)
 
@@ -428,9 +428,13 @@ class Areas:
         lacks = self._lacks(area, day)
         registry = self._judge.registry
         assert registry is not None
-        if not lacks:
-            row.incomplete.remove(day)
-            self._rows.touch(area)
+        if row.incomplete[day] == _digest(lacks):
+            return
+        if lacks:
+            row.incomplete[day] = _digest(lacks)
+        else:
+            del row.incomplete[day]
+        self._rows.touch(area)
         state = CONTINUES if lacks else ENDED
         self._condition(registry.area(area), DAY_INCOMPLETE, state, day, received, "yellow", lacks)
 
@@ -468,6 +472,10 @@ class Areas:
                 ruleset=f"air-{law.edition_for(times.date_of(day))}", registry=registry.digest,
             )
         )  # fmt: skip
+
+
+def _digest(lacks: dict[str, str]) -> str:
+    return digest_of(*(f"{subject}={factors}" for subject, factors in sorted(lacks.items())))
 
 
 def _switches(clean: bool) -> law.Switches:

@@ -9,6 +9,7 @@ ended. A suspicion that a backfill completed is kept and raises no alarm.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -27,7 +28,7 @@ from schemas import times
 from schemas.messages import BEGAN, CONTINUES, ENDED, Condition
 from schemas.registry import Meter
 from standards.emission import flags, marks
-from standards.facility.engine import Suspicion, needed, review, stitch
+from standards.facility.engine import Review, Suspicion, needed, review, stitch
 from standards.facility.inputs import DAY, HOUR, Events, Plant, Series, Track
 from standards.facility.table import Settings, settings
 from standards.fixed import MISSING
@@ -81,6 +82,8 @@ class Facility:
 
     def __init__(self, judge: EmissionJudge) -> None:
         self._judge = judge
+        self.told: Callable[[str, Review], None] | None = None
+        """Who is shown every review of an outlet: to count what was asked, never to judge."""
         self._rows: Shelf[_Record] = judge.keep(Shelf("f", _decode, msgspec.msgpack.encode))
         self._settings: dict[int, tuple[Plan, Settings]] = {}
         self._parts: dict[tuple[str, str, int], _Part] = {}
@@ -140,7 +143,11 @@ class Facility:
         minutes = self._minutes(plan, max(from_minutes, end - 4 * DAY) // HOUR * HOUR, end)
         hours = self._hours(plan, from_hours // DAY * DAY, end)
         found = review(minutes, hours, asked, start, end, Events(marks=self._marks(plan, from_hours, end)))
-        after = [s for s in stitch(row.suspicions, found) if s.end is None or s.end > end - _KEPT_MIN]
+        if self.told is not None:
+            self.told(outlet, found)
+        off = {check.name for check in asked.checks if not check.enabled}
+        held = [s for s in row.suspicions if s.end is not None or s.check not in off]  # what is off goes on no more
+        after = [s for s in stitch(held, found) if s.end is None or s.end > end - _KEPT_MIN]
         self._publish(plan, row.suspicions, after, end)
         row.suspicions = after
 
@@ -157,7 +164,7 @@ class Facility:
                 ranges={name: Fraction(text) for name, text in plan.outlet.ranges.items()},
                 detection={name: Fraction(text) for name, text in plan.outlet.detection.items()},
             )
-            held = self._settings[id(plan)] = plan, settings(plant, None, date)
+            held = self._settings[id(plan)] = plan, settings(plant, plan.outlet.rules, date)
         return held[1]
 
     def _marks(self, plan: Plan, begin: int, end: int) -> tuple[int, ...]:

@@ -68,18 +68,24 @@ class Restarts:
         self.checkpoint: list[float] = []
 
     def kill(self, worker: Worker) -> None:
-        """Kill a worker that has work and start it again."""
+        """Kill a worker and start it again; where it had work, wait for its next checkpoint."""
         killed = time.monotonic()
         worker.kill()
         before = workers.written(worker.bootstrap, topics.STATE_AIR)
         worker.start()
         self.ready.append(time.monotonic() - killed)
-        workers.wait_until(lambda: workers.written(worker.bootstrap, topics.STATE_AIR) > before, 60, every=0.02)
+        while workers.written(worker.bootstrap, topics.STATE_AIR) <= before:
+            if workers.all_taken(worker.bootstrap):  # on a slow machine the log is judged before the kills are over
+                return
+            assert time.monotonic() - killed < 60, "ready, and nothing more is judged"
+            time.sleep(0.02)
         self.checkpoint.append(time.monotonic() - killed)
 
     def show(self, title: str) -> None:
         """A table."""
         for what, seconds in (("ready", self.ready), ("first checkpoint", self.checkpoint)):
+            if not seconds:
+                continue
             told = f"median {statistics.median(seconds):.1f} s, longest {max(seconds):.1f} s of {len(seconds)}"
             print(f"{title:<28} kill to {what:<16} {told}")
 

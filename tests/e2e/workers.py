@@ -200,6 +200,17 @@ class Worker:
         return (self.folder / f"{self.name}.err").read_text()[-3_000:]
 
 
+def all_taken(bootstrap: str) -> bool:
+    """Whether everything written so far is acknowledged."""
+    behind = Behind(bootstrap, ((topics.AGENTS_GROUP, (topics.READINGS_AIR,)),))
+    try:
+        return not any(behind.messages().values())
+    except KafkaException:
+        return False
+    finally:
+        behind.close()
+
+
 def caught_up(bootstrap: str, timeout: float = 120) -> None:
     """Until the workers have acknowledged everything, three times in a row."""
     behind = Behind(bootstrap, ((topics.AGENTS_GROUP, (topics.READINGS_AIR,)),))
