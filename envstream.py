@@ -1230,6 +1230,75 @@ def check_scenarios_command(
     sys.exit(0 if results and all(result.ok for result in results) else 1)
 
 
+@check.command("rules")
+@click.option(
+    "--district",
+    type=click.Path(path_type=Path),
+    default=EXAMPLE_DISTRICT,
+    help="the district's registry; the example district unless given",
+)
+@click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="quiet days of every seed")
+@click.option("--seeds", default="1,2,3,4,5", show_default=True, help="of chance, with commas between")
+@click.option(
+    "--full-days",
+    type=click.IntRange(0, 366),
+    default=2,
+    show_default=True,
+    help="quiet days with minutes, of the first seed",
+)
+@click.option("--enterprise", "enterprises", multiple=True, help="quiet days of these alone; all unless given")
+@click.option("--write", type=click.Path(path_type=Path), help="put the tables into this document, between its markers")
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+def check_rules_command(
+    district: Path,
+    days: int,
+    seeds: str,
+    full_days: int,
+    enterprises: tuple[str, ...],
+    write: Path | None,
+    as_json: bool,
+) -> None:
+    """How often each rule of facility supervision speaks on quiet days; exit code 1 if a hard rule gives an alarm.
+
+    \b
+    envstream check rules --days 30 --seeds 1,2,3,4,5
+    envstream check rules --enterprise mingzhang-power --write docs/rules-facility.md
+    """  # noqa: D301 - click looks for the character itself
+    set_up_logging("error")
+    from agents import rule_rates
+    from streams.simulator.planning import PlanError
+    from streams.simulator.scenarios import ScenarioError
+
+    registry = load_district(district)
+    try:
+        chosen = tuple(dict.fromkeys(int(seed) for seed in seeds.split(",")))
+    except ValueError:
+        fail(f"--seeds {seeds}: whole numbers with commas between, such as 1,2,3")
+    try:
+        before = write.read_text(encoding="utf-8") if write is not None else ""
+        if write is not None:
+            rule_rates.put_into(before, "")  # the document has a place, before an hour is spent
+        with progress_bar("规则 rules", "runs") as progress:
+            found = rule_rates.count(
+                district,
+                registry,
+                days=days,
+                seeds=chosen,
+                full_days=full_days,
+                enterprises=enterprises,
+                progress=progress,
+            )
+        table = rule_rates.table(found)
+        if write is not None:
+            write.write_text(rule_rates.put_into(before, table), encoding="utf-8")
+    except OSError as error:
+        fail(f"{write}: {error.strerror}")
+    except (PlanError, ScenarioError, rule_rates.RatesError) as error:
+        fail(error)
+    show(rule_rates.as_dict(found)) if as_json else click.echo(table, nl=False)
+    sys.exit(0 if found.ok else 1)
+
+
 # ---- the law, without a broker
 
 

@@ -261,6 +261,7 @@ def outlet(t: Table) -> Outlet:
         normal_flow=t.decimal("normal_flow", None, above="0", most="100000"),
         ranges=t.decimals("ranges", {}, above="0"),
         detection=t.decimals("detection", {}, above="0"),
+        rules=t.rules("rules", words.FACILITY_CHECKS),
         main=t.flag("main", True),
         lat=lat,
         lon=lon,

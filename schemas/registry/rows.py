@@ -234,7 +234,8 @@ class Outlet:
 
     ``ref_o2_pct``: None where the measured value is judged. ``normal_flow``: m3/s dry standard of gas, L/s of water,
     at full load. ``ranges`` and ``detection``: full scale and detection limit of an analyser, in the factor's
-    published unit. ``main``: 主要排放口 of the permit.
+    published unit. ``rules``: of facility supervision, by rule or check what is other than in the tables: decimal texts
+    by name, and ``enabled``. ``main``: 主要排放口 of the permit.
     """
 
     id: str
@@ -251,6 +252,7 @@ class Outlet:
     normal_flow: str | None = None
     ranges: Mapping[str, str] = field(default_factory=dict)
     detection: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, str | bool]] = field(default_factory=dict)
     main: bool = True
     lat: float | None = None
     lon: float | None = None

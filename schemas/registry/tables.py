@@ -22,6 +22,12 @@ _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _HEADER: Final = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?\s*(#.*)?$")
 _KEY: Final = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
 
+_WHOLE: Final = {"min": 4_320, "h": 744, "days": 62, "day": 1_440, "month": 44_640, "samples": 1_440}
+"""A number of a rule whose name ends so is a count: it is whole, at most this; further back nothing is kept."""
+_DIVIDES: Final = ("air_o2_pct", "class_pct")
+_MAY_BE_NONE: Final = ("hold_", "gap_", "grace_", "late_", "early_", "most_")
+"""Counts of rules that may be 0; a window of nothing has no mean."""
+
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """Outside of these a date is a misprint."""
 FIRST_DATE = dt.date(FIRST_YEAR, 1, 1)
@@ -301,6 +307,53 @@ class Table:
         if default is REQUIRED and key in self and found == {}:
             self.error(f"{key} is empty: write at least one", key)
         return {name: self._decimal(key, value, above, most, f"{key}.{name}") for name, value in found.items()}
+
+    def rules(self, key: str, known: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, str | bool]]:
+        """A table of settings by rule or check: true, false, or a table of decimal numbers and ``enabled``.
+
+        Args:
+            key: of the table.
+            known: the numbers of each check.
+        """
+        found: dict[str, dict[str, str | bool]] = {}
+        for name, value in self._get(key, dict, {}, {}).items():
+            mine = {check: numbers for check, numbers in known.items() if name in (check, check.partition(".")[0])}
+            if not mine:
+                near = difflib.get_close_matches(name, sorted({*known, *(c.partition(".")[0] for c in known)}), 1)
+                cure = f"did you mean {near[0]}?" if near else "see docs/law-facility.md for all"
+                self.error(f"{key}.{name} is no rule and no check: {cure}", key)
+            elif isinstance(value, bool):
+                found[name] = {"enabled": value}
+            elif isinstance(value, dict):
+                names = sorted({each for numbers in mine.values() for each in numbers})
+                found[name] = self._rule(key, name, value, names)
+            else:
+                self.error(f"{key}.{name} = {shown(value)}: false, true, or a table such as {{ hold_min = 15 }}", key)
+        return found
+
+    def _rule(self, key: str, rule: str, given: Mapping[str, Any], known: list[str]) -> dict[str, str | bool]:
+        found: dict[str, str | bool] = {}
+        for name, value in given.items():
+            where = f"{key}.{rule}.{name}"
+            if name == "enabled":
+                if isinstance(value, bool):
+                    found[name] = value
+                else:
+                    self.error(f"{where} = {shown(value)} must be true or false", key)
+            elif name not in known:
+                self.error(f"{where} is not known: {', '.join(['enabled', *known])}", key)
+            else:
+                text = self._decimal(key, value, "", "", where)
+                most = _WHOLE.get(name.rsplit("_", 1)[-1])
+                least = 0 if most is None or name.startswith(_MAY_BE_NONE) else 1
+                if most is not None and (not least <= Decimal(text) <= most or Decimal(text) % 1):
+                    self.error(f"{where} = {text}: a whole number from {least} to {most}", key)
+                elif name in _DIVIDES and not Decimal(text) > 0:
+                    self.error(f"{where} = {text}: must be above 0", key)
+                elif Decimal(text) < 0 and name != "above":  # a correlation may be negative
+                    self.error(f"{where} = {text}: 0 at least", key)
+                found[name] = text
+        return found
 
     def units(self, key: str) -> dict[str, str]:
         """A table of units by factor, in the spelling of :mod:`schemas.units`; wrong ones are left out."""
