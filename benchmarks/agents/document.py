@@ -18,9 +18,9 @@ WIDTH = 120
 WHAT = """\
 `python -m benchmarks agents` (ten to sixteen minutes, `--quick` two to four; `--docs` writes this section): minute
 values of air stations, six factors each, become hour means: at least 45 valid minutes, rounded half-even to
-thousandths, published as JSON. All read the same data from the same Apache Kafka with four partitions, one process
-each, and their hour means are compared with means that whole numbers and fractions give. Run on {date}: {machine};
-{versions}."""
+thousandths, published as JSON. All read data of one generator from the same Apache Kafka with four partitions, one
+process each, and their hour means are compared with means that whole numbers and fractions give. Run on {date}:
+{machine}; {versions}."""
 
 HOW = """\
 Rates are of the seconds of the processor that a contestant's process used, threads of its libraries with it, from the
