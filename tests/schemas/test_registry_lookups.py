@@ -86,11 +86,11 @@ def test_who_counts_for_district_and_township() -> None:
 def test_loggers_have_defaults_by_kind_of_source() -> None:
     found = full()
     day = D(2026, 5, 1)
-    assert found.logger("W1", day) == Logger("W1", minute_interval=10, hour_within_s=10_800)
-    assert found.logger("E2", day) == Logger("E2", minute_interval=10, hour_within_s=1_800)
-    assert found.logger("A3", day) == Logger("A3", minute_interval=1, hour_within_s=1_800)
+    assert found.logger("W1", day) == Logger("W1", minute_interval=10, hour_within_s=10_800, expects="hour")
+    assert found.logger("E2", day) == Logger("E2", minute_interval=10, hour_within_s=1_800, expects="hour")
+    assert found.logger("A3", day) == Logger("A3", minute_interval=1, hour_within_s=1_800, expects="hour")
     assert found.logger("A2", day).units == {"CO": "ug/m3"}  # written at the station
-    assert found.logger("ZZ", day) == Logger("ZZ")
+    assert found.logger("ZZ", day) == Logger("ZZ", expects="hour")
     written = found.logger("W2", day)
     assert (written.over_time_s, written.re_count, written.hour_within_s) == (20, 5, 10_800)
     assert found.logger("A1", D(2024, 1, 1)).commands == ("1012", "3011")
