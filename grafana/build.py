@@ -52,6 +52,7 @@ CAUSES = {
     "audit": "审核后浓度不同",
     "missing,audit": "本地缺小时，审核后浓度不同",
     "unexplained": "原因不明",
+    "withdrawn": "公布值已撤回",
 }
 PROFILE_NAMES = {
     "ci_2018": "2018 版（求和）",
