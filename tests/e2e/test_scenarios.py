@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.air import AirJudge
 from agents.rejudge import rejudge_journal
 from agents.scenario_check import Case, judge, spans
 from agents.scenario_run import Run
@@ -33,7 +34,7 @@ def test_the_whole_path_leaves_the_log_that_memory_leaves(tmp_path: Path) -> Non
     whole = Run(memory.registry, memory.plan, list(journal.read(data / "journal")))
     result = judge(Case(whole, calm), CHECKERS)
     assert result.ok, result
-    again = rejudge_journal(data)
+    again = rejudge_journal(data, judges={topics.READINGS_AIR: AirJudge})
     for judged in (whole.judged, again):
         assert judged.last(topics.VERDICTS) == memory.judged.last(topics.VERDICTS)
     assert [str(span) for span in spans(whole)] == [str(span) for span in spans(memory)]

@@ -21,9 +21,10 @@ def test_seven_simulated_days_with_an_episode(tmp_path: Path) -> None:
     report, account, kinds = summary["replay"], summary["accounting"], summary["taken_in"]
     assert account["balanced"] and account["dead"] == 0 and summary["restarts"] == []
     assert account["in"] == report["packets"] == report["answered"]
-    # eight stations and eight sections, an hour packet each; nothing of air and water is lost
+    # eight stations and eight sections, an hour packet each; nothing of any kind of source is lost
     assert (kinds["air"]["sources"], kinds["air"]["hours"]) == (8, 8 * 7 * 24)
-    assert account["stored"] == 2 * 8 * 7 * 24
+    assert account["stored"] + account["duplicates"] == sum(kinds[kind]["hours"] for kind in kinds)
+    assert account["duplicates"] == 0
     assert (kinds["water"]["sources"], kinds["water"]["hours"]) == (8, 8 * 7 * 24)
     emission = kinds["emission"]["hours"] + kinds["emission"]["days"]
     assert emission == report["by_kind"]["outlet"] + report["by_kind"]["meters"]
