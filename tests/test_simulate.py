@@ -26,7 +26,7 @@ def test_a_recording_and_its_report(tmp_path: Path) -> None:
     assert report["by_kind"]["air"] == 2 * 8 * 24
     assert report["packets_per_s"] > 0
     assert {(each["scenario"], each["kind"]) for each in report["truth"]} == {
-        ("silent", "silent"), ("silent", "backfilled"), ("exceedance", "outlet_hours"),
+        ("silent", "silent"), ("silent", "missing"), ("silent", "backfilled"), ("exceedance", "outlet_hours"),
     }  # fmt: skip
     again = tmp_path / "again.jsonl.gz"
     run(*words, "--to", again, "--json")
