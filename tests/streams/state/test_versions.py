@@ -130,7 +130,7 @@ def test_kills_and_zombies_at_any_time(seed: int) -> None:
     assert rows == log.state(at)
 
 
-# The same thousand lives each time: seed 1230732 of the free search seems to be outside what is promised, a zombie's row
+# The same thousand lives each time: seed 1230732 of the free search seems to be outside the promise, a zombie's row
 # `@` after the last whole one and then no checkpoint for longer than the lag (docs/kernel.md, Compaction).
 @settings(max_examples=1000, deadline=None, derandomize=True)
 @given(st.integers(0, 2**32))
