@@ -11,7 +11,7 @@ from typing import Any
 from agents.emission import EmissionJudge
 from schemas import blocks, times, topics
 from schemas.actions import draft, identity
-from streams.state.kernel import POSITION_KEY, Versions
+from tests.agents import crashes
 
 REGISTRY = """
 format = 1
@@ -272,33 +272,7 @@ def judged(messages: Sequence[bytes]) -> dict[str, dict[bytes, bytes]]:
 
 def crashed(messages: Sequence[bytes], chance: random.Random) -> dict[str, dict[bytes, bytes]]:
     """As :func:`judged`, of a judge that is killed again and again, also half-way through a checkpoint."""
-    outputs: list[Any] = []
-    written: list[tuple[bytes, int, bytes | None]] = []  # the state topic
-    judge = EmissionJudge(0)
-    judge.restored(None)
-    at = 0
-    while at < len(messages):
-        outputs += judge.take(messages[at], f"{TOPIC}/0/{at}")
-        at += 1
-        killed = chance.random() < 0.05
-        if chance.random() < 0.1:
-            rows = judge.changed_rows()
-            if killed:  # these were delivered, the others and the position no more
-                rows = [row for row in rows if chance.random() < 0.5]
-            written += [(key, at, row) for key, row in rows]
-            if not killed:
-                written.append((POSITION_KEY, at, json.dumps([at, judge.now_ms]).encode()))
-        if killed:
-            versions = Versions()
-            for key, offset, row in written:
-                versions.see(key, offset, row)
-            found = versions.rows()
-            at, now = json.loads(found.pop(POSITION_KEY, b"[0, null]"))
-            judge = EmissionJudge(0)
-            for key, row in found.items():
-                judge.restore(key, row)
-            judge.restored(now)
-    return {topic: last(outputs, topic) for topic in COMPARED}
+    return crashes.crashed(EmissionJudge, TOPIC, messages, chance, COMPARED)
 
 
 __all__ = [

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agents import assess_air
 from agents.air import AirJudge
 from schemas import blocks, times, topics
-from streams.state.kernel import POSITION_KEY, Versions
+from tests.agents import crashes
 
 REGISTRY = """
 format = 1
@@ -221,33 +221,7 @@ def test_a_crash_at_any_point_changes_nothing(seed: int) -> None:
 
 def crashed(messages: list[bytes], chance: random.Random) -> dict[str, dict[bytes, bytes]]:
     """The last messages per key of a judge that is killed again and again, also half-way through a checkpoint."""
-    outputs: list[Any] = []
-    written: list[tuple[bytes, int, bytes | None]] = []  # the state topic
-    judge_ = AirJudge(0)
-    judge_.restored(None)
-    at = 0
-    while at < len(messages):
-        outputs += judge_.take(messages[at], f"readings-air/0/{at}")
-        at += 1
-        killed = chance.random() < 0.05
-        if chance.random() < 0.1:
-            rows = judge_.changed_rows()
-            if killed:  # these were delivered, the others and the position no more
-                rows = [row for row in rows if chance.random() < 0.5]
-            written += [(key, at, row) for key, row in rows]
-            if not killed:
-                written.append((POSITION_KEY, at, json.dumps([at, judge_.now_ms]).encode()))
-        if killed:
-            versions = Versions()
-            for key, offset, row in written:
-                versions.see(key, offset, row)
-            found = versions.rows()
-            at, now = json.loads(found.pop(POSITION_KEY, b"[0, null]"))
-            judge_ = AirJudge(0)
-            for key, row in found.items():
-                judge_.restore(key, row)
-            judge_.restored(now)
-    return {topic: last(outputs, topic) for topic in COMPARED}
+    return crashes.crashed(AirJudge, "readings-air", messages, chance, COMPARED)
 
 
 def test_a_late_reading_revises_its_day_and_year_and_nothing_else() -> None:

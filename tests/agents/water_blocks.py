@@ -11,7 +11,7 @@ from typing import Any
 from agents.water import WaterJudge
 from schemas import blocks, times, topics
 from schemas.actions import identity
-from streams.state.kernel import POSITION_KEY, Versions
+from tests.agents import crashes
 
 START = times.parse_stamp("20260401000000")
 HOUR_S, DAY_S = 3600, 86_400
@@ -192,30 +192,4 @@ def wild(seed: int, days: int = 2, holes: float = 0.1) -> list[Packet]:
 
 def crashed(messages: list[bytes], chance: random.Random) -> dict[str, dict[bytes, bytes]]:
     """The last messages per key of a judge that is killed again and again, also half-way through a checkpoint."""
-    outputs: list[Any] = []
-    written: list[tuple[bytes, int, bytes | None]] = []  # the state topic
-    judge_ = WaterJudge(0)
-    judge_.restored(None)
-    at = 0
-    while at < len(messages):
-        outputs += judge_.take(messages[at], f"readings-water/0/{at}")
-        at += 1
-        killed = chance.random() < 0.05
-        if chance.random() < 0.1:
-            rows = judge_.changed_rows()
-            if killed:  # these were delivered, the others and the position no more
-                rows = [row for row in rows if chance.random() < 0.5]
-            written += [(key, at, row) for key, row in rows]
-            if not killed:
-                written.append((POSITION_KEY, at, json.dumps([at, judge_.now_ms]).encode()))
-        if killed:
-            versions = Versions()
-            for key, offset, row in written:
-                versions.see(key, offset, row)
-            found = versions.rows()
-            at, now = json.loads(found.pop(POSITION_KEY, b"[0, null]"))
-            judge_ = WaterJudge(0)
-            for key, row in found.items():
-                judge_.restore(key, row)
-            judge_.restored(now)
-    return {topic: last(outputs, topic) for topic in COMPARED}
+    return crashes.crashed(WaterJudge, "readings-water", messages, chance, COMPARED)
