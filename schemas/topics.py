@@ -16,6 +16,10 @@ CELLS = "cells"
 VERDICTS = "verdicts"
 REVISIONS = "revisions"
 CONDITIONS = "conditions"
+EPISODES = "episodes"
+NOTICES = "notices"
+"""The outbox: what somebody has to be told (:mod:`schemas.alerts`)."""
+DELIVERIES = "deliveries"
 ACTIONS = "actions"
 """What people decided (:mod:`schemas.actions`): the record, beside the message in ``readings-*``."""
 REGISTRY = "registry"
@@ -75,6 +79,9 @@ TOPICS: tuple[Topic, ...] = (
     Topic(VERDICTS, compacted=True),
     Topic(REVISIONS, FOREVER),
     Topic(CONDITIONS, 90 * _DAY_MS),
+    Topic(EPISODES, compacted=True),
+    Topic(NOTICES, 90 * _DAY_MS),
+    Topic(DELIVERIES, 90 * _DAY_MS),
     Topic(ACTIONS, FOREVER),
     Topic(REGISTRY, FOREVER),
     Topic(STATE_AIR, compacted=True),
