@@ -178,10 +178,12 @@ class Intake:
         dead: list[Record] = []
         rows: dict[tuple[str, int], ReadingRows] = defaultdict(lambda: ReadingRows(self.writer.name))
         evidence: dict[int, list[tuple[int, Arrival]]] = defaultdict(list)
-        for arrival in batch:
+        # A block holds packets of consecutive numbers: numbered as they came, a batch of the whole district falls into
+        # blocks of one to three packets, five times as many messages (measured). Within a partition they keep order.
+        for arrival in sorted(batch, key=self._lane):
             number = self._next_packet
             self._next_packet += 1
-            partition = self._partition(arrival.group) if arrival.group else 0
+            partition = self._lane(arrival)[0]
             if arrival.reading is not None:
                 topic = topics.READINGS_OF[arrival.reading.origin.source.kind]
                 rows[topic, partition].add(number, arrival.reading, arrival.received)
@@ -192,6 +194,11 @@ class Intake:
         for (topic, partition), gathered in rows.items():
             records += [Record(topic, partition, None, blocks.encode(block)) for block in gathered.blocks()]
         return records + dead
+
+    def _lane(self, arrival: Arrival) -> tuple[int, str]:
+        """The partition of an arrival, and the kind of its source, whose readings have a topic of their own."""
+        partition = self._partition(arrival.group) if arrival.group else 0
+        return partition, arrival.reading.origin.source.kind if arrival.reading is not None else ""
 
     def _partition(self, group: str) -> int:
         found = self._partitions.get(group)
