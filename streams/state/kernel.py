@@ -112,8 +112,8 @@ class Versions:
     def __init__(self) -> None:
         self._at = -1
         self._position: bytes | None = None
-        self._seen: dict[bytes, list[_Version]] = {}
-        self._last: dict[bytes, int] = {}  # what the last message of a key stands for
+        self._seen: dict[bytes, list[Version]] = {}
+        self._last: dict[bytes, Version] = {}  # of each key what compaction will keep
 
     def see(self, key: bytes, offset: int, value: bytes | None, *, had_before: bool = False) -> None:
         """A message of the state topic, in its order.
@@ -124,17 +124,17 @@ class Versions:
             value: of the row; None for a tombstone.
             had_before: whether the key had a row when this one was written.
         """
+        self._last[key] = version = Version(offset, value, had_before)
         if key == POSITION_KEY:
             if offset >= self._at:  # else a zombie wrote it after it had lost the partition
                 self._at, self._position = offset, value
             return
-        self._last[key] = offset
         versions = self._seen.setdefault(key, [])
-        versions.append(_Version(offset, value, had_before))
+        versions.append(version)
         if len(versions) > 1:
             self._seen[key] = self._needed(versions)
 
-    def _needed(self, versions: list[_Version]) -> list[_Version]:
+    def _needed(self, versions: list[Version]) -> list[Version]:
         old = [version for version in versions if version.offset <= self._at]
         new = [version for version in versions if version.offset > self._at]
         return [max(reversed(old), key=_offset), *new] if old else new
@@ -152,26 +152,37 @@ class Versions:
         found[POSITION_KEY] = self._position
         return found
 
-    def overtaken(self) -> list[tuple[bytes, int, bytes | None]]:
-        """Versions to be written again, because a zombie wrote an older one after them: compaction keeps the last."""
-        chosen = [(key, self._chosen(key)) for key in sorted(self._seen)]
-        return [(key, one.offset, one.value) for key, one in chosen if self._last[key] < one.offset <= self._at]
+    def overtaken(self) -> list[tuple[bytes, Version]]:
+        """Versions to be written again, because they are not the last of their key, and compaction keeps the last.
 
-    def _chosen(self, key: bytes) -> _Version:
+        A zombie may have written an older one after them, ``@`` itself included, or a checkpoint that was cut short a
+        newer one; of a key that did not exist yet a tombstone comes after what was written too early.
+        """
+        if self._position is None:
+            return []
+        chosen = [(key, self._chosen(key)) for key in sorted(self._seen)]
+        chosen.append((POSITION_KEY, Version(self._at, self._position, True)))
+        return [(key, one) for key, one in chosen if self._last[key][:2] != one[:2]]
+
+    def _chosen(self, key: bytes) -> Version:
         needed = self._needed(self._seen[key])
         if needed[0].offset <= self._at:
             return needed[0]
         oldest = min(needed, key=_offset)
-        return oldest if oldest.had_before else _Version(self._at, None, False)
+        return oldest if oldest.had_before else Version(self._at, None, False)
 
 
-class _Version(NamedTuple):
+class Version(NamedTuple):
+    """A row of a state topic, or its tombstone."""
+
     offset: int
+    """What it stands for."""
     value: bytes | None
     had_before: bool
+    """Whether its key had a row when it was written."""
 
 
-def _offset(version: _Version) -> int:
+def _offset(version: Version) -> int:
     return version.offset
 
 
@@ -184,7 +195,7 @@ class _Partition:
     keys: set[bytes] = field(default_factory=set)  # that have a row
     settled: bool = False  # whether the message that is due after the recovery has come
     ahead: tuple[int, float] | None = None  # the first that came before it, and when
-    again: list[tuple[bytes, int, bytes | None]] = field(default_factory=list)  # rows a zombie overtook
+    again: list[tuple[bytes, Version]] = field(default_factory=list)  # rows to repair in the state topic
 
 
 class Kernel:
@@ -444,7 +455,8 @@ class Kernel:
             if part.ahead is not None and now - part.ahead[1] > SETTLE_S:
                 raise self._gap(number, part, part.ahead[0])
         held = [part.since for part in self._parts.values() if part.held]
-        if held and now - min(held) >= CHECKPOINT_S and now >= self._rest_until:
+        due = bool(held) and now - min(held) >= CHECKPOINT_S and now >= self._rest_until
+        if due or any(part.again for part in self._parts.values()):  # what is to be repaired waits for no message
             await self.checkpoint()
 
     async def checkpoint(self) -> None:
@@ -454,8 +466,8 @@ class Kernel:
             # No await between here and the first flush: the snapshot is of one moment.
             work = []
             for number, part in self._parts.items():
-                if part.held:
-                    rows = part.judge.changed_rows() if self.state_topic is not None else []
+                if part.held or part.again:
+                    rows = part.judge.changed_rows() if self.state_topic is not None and part.held else []
                     work.append((number, part, part.held, rows, _Position(part.next, part.judge.now_ms)))
                     part.held = []
             if not work:
@@ -483,14 +495,14 @@ class Kernel:
         self, topic: str, number: int, part: _Partition, rows: list[tuple[bytes, bytes | None]], stands_for: int
     ) -> None:
         again, part.again = part.again, []
-        for key, offset, row in again:
-            self._send(topic, key, row, number, {OFFSET_HEADER: str(offset), BEFORE_HEADER: ""})
-        for key, row in rows:
-            headers = {OFFSET_HEADER: str(stands_for)}
-            if key in part.keys:
+        written = [*again, *((key, Version(stands_for, row, key in part.keys)) for key, row in rows)]
+        for key, version in written:
+            headers = {OFFSET_HEADER: str(version.offset)}
+            if version.had_before:
                 headers[BEFORE_HEADER] = ""
+            self._send(topic, key, version.value, number, headers)
+        for key, row in rows:
             (part.keys.discard if row is None else part.keys.add)(key)
-            self._send(topic, key, row, number, headers)
 
     async def _flush(self) -> None:
         if not len(self._producer):
