@@ -13,6 +13,9 @@ from confluent_kafka import Producer
 
 from schemas import topics
 
+FETCH_WAIT_MS = 100
+"""``fetch.wait.max.ms`` of its readers: it holds an answer back for the whole of it, also when something arrives."""
+
 
 class EmbeddedBroker:
     """A broker on a loopback port, alive as long as this object."""

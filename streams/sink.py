@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas import topics
 from streams.dead_letters import DeadLetters
+from streams.embedded_broker import FETCH_WAIT_MS
 from streams.line_protocol import LineError, lines
 from streams.target import Batch, Busy, Origin, SinkError, Stopping, Target
 
@@ -140,6 +141,7 @@ class _Sink:
                 "topic.metadata.refresh.interval.ms": 500 if embedded else 10_000,
                 "queued.max.messages.kbytes": 16_384,  # librdkafka's 64 MB would be most of this process
                 "fetch.error.backoff.ms": 100,
+                "fetch.wait.max.ms": FETCH_WAIT_MS if embedded else 500,
                 "session.timeout.ms": 10_000,  # blind time after a hard crash
                 "log_level": 2,  # librdkafka tells each failed connection, 20 a second; error_cb has it too
                 "error_cb": self._on_error,

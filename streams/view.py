@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas import topics
 from schemas.messages import AirPeriod, AirVerdict, Dead
+from streams.embedded_broker import FETCH_WAIT_MS
 
 VIEW_GROUP = "envstream-view"
 VIEWED = (topics.CELLS, topics.VERDICTS, topics.DEAD)
@@ -62,6 +63,7 @@ class View:
                 "group.id": VIEW_GROUP,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
                 "log_level": 0,
             }
         )

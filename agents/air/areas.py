@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from agents.air.cells import FACTORS, LATER, SIX, Bools, Cells, say_verdict
+from agents.air.cells import FACTORS, LATER, SIX, Bools, Cells, Derived, say_verdict
 from agents.air.days import Days
 from agents.air.when import GRACE_S, hour_label, last_closed
 from schemas import blocks, times, topics
@@ -78,11 +78,11 @@ class Areas:
 
     # ---- what changed
 
-    def changed(self, hours: list[tuple[str, int, int]]) -> None:
-        """Hours of stations changed: station, end, and when the newest of it was received."""
+    def changed(self, hours: list[Derived]) -> None:
+        """Hours of stations changed."""
         registry = self._judge.registry
         assert registry is not None
-        for station, end, received in hours:
+        for station, end, received, _ in hours:
             day = times.day_of(end)
             if not self._cells.in_time(station, end) and not self._cells.audit_of(station, end):
                 continue
@@ -298,8 +298,9 @@ class Areas:
             self._say_day(group, area, day, said, n, int(stations[n]), plan, received=received, cause=cause)
             self._judge.periods.day_changed(area, day, received)
             self._judge.published.day_changed(area, day)
-            self._propose(registry.area(area), day)
-            self._recheck(area, day, received)
+            if not self._judge.quiet:  # which conditions are open is a row, not derived
+                self._propose(registry.area(area), day)
+                self._recheck(area, day, received)
 
     def _key(self, group: str, area: str, said: law.DayVerdicts, period: str) -> bytes:
         return key(group, area, "air-day", period, str(said.edition[0]), "keep")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,22 @@ LATER: Final = "late or corrected readings"
 """Why a verdict replaces another, unless a person decided something."""
 
 _LOGGER, _MINUTES, _AUDIT, _NOTHING = "LMA-"
+
+
+class Derived(NamedTuple):
+    """An hour of a station that was derived again.
+
+    Attributes:
+        station: its id.
+        end: of the hour.
+        received: when the newest of it was received, epoch ms.
+        same: whether exactly the values may be judged that could be judged before.
+    """
+
+    station: str
+    end: int
+    received: int
+    same: bool
 
 
 class Cells:
@@ -148,19 +164,22 @@ class Cells:
 
     # ---- deriving
 
-    def derive(self, touched: list[tuple[str, int]]) -> list[tuple[str, int, int]]:
-        """Derive hours again and publish their cells; station, end, and when the newest of it was received."""
+    def derive(self, touched: list[tuple[str, int]]) -> list[Derived]:
+        """Derive hours again and publish their cells."""
         made = _Hours(self, touched)
+        same = [False] * len(touched)
         for n, (station, end) in enumerate(touched):
-            day = times.day_of(end)
+            day, hour = times.day_of(end), times.hour_index(end)
             if (station, day) in self.judged:
-                self.judged[station, day][times.hour_index(end)] = made.judged[n]
+                held = self.judged[station, day]
+                same[n] = bool((held[hour] == made.judged[n]).all())
+                held[hour] = made.judged[n]
             else:
                 self.day(station, day)
         changed = [n for n in range(len(touched)) if made.say(n)]
         if changed:
             self._say_stations(made, changed)
-        return [(*touched[n], made.newest(n)) for n in range(len(touched))]
+        return [Derived(*touched[n], made.newest(n), same[n]) for n in range(len(touched))]
 
     def _say_stations(self, made: _Hours, changed: list[int]) -> None:
         """The AQI of each station in the hour."""
