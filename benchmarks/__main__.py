@@ -1,6 +1,6 @@
 """All benchmarks, one after the other, each in a process of its own: ``make bench``, or with names only those.
 
-Options go to each: ``python -m benchmarks agents --quick``.
+Options follow the names and go to each: ``python -m benchmarks district --days 2``.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ ORDER = (
     "standards_emission",
 )
 LONGEST_S = 120
-LONGER_S = {"agents": 1_800}
-"""Not among all: it compares with others and needs a real Kafka (``make services``)."""
+LONGER_S = {"agents": 1_800, "district": 5_400}
+"""Not among all: one compares with others and needs a real Kafka (``make services``), one judges a month."""
 
 
-def main(names: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Run them; 1 when one of them failed."""
     begun = time.monotonic()
     print(report.machine())
     failed = []
-    options = [word for word in names if word.startswith("-")]
-    for name in [word for word in names if word not in options] or ORDER:
+    first = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
+    names, options = words[:first], words[first:]
+    for name in names or ORDER:
         place = report.ROOT / "benchmarks" / name
         if not (place.is_dir() or place.with_suffix(".py").exists()):
             print(f"\n# {name}: not here")

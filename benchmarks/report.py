@@ -7,12 +7,15 @@ import os
 import platform
 import pstats
 import statistics
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs" / "performance.md"
+WIDTH = 120
 SAMPLE = ROOT / "districts" / "beijing_2015_11_12.csv.gz"
 DISTRICT = ROOT / "districts" / "beijing.toml"
 YEAR = ROOT.parent / "shared" / "data" / "air" / "beijing_2015_hourly.csv.gz"
@@ -92,3 +95,25 @@ def peak_mib(pid: int) -> float:
         if entry.startswith("VmHWM:"):
             return int(entry.split()[1]) / 1024
     raise ProcessLookupError(pid)  # it ended and is not yet collected
+
+
+def filled(text: str, **words: object) -> str:
+    """A paragraph of the document with its words put in."""
+    return textwrap.fill(text.format(**words), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def write_section(name: str, section: str) -> None:
+    """Write a section of docs/performance.md between its marks; at the end when it is not there yet.
+
+    Raises:
+        ValueError: only one of the marks is there.
+    """
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    text = DOCUMENT.read_text(encoding="utf-8")
+    if (begin in text) != (end in text):
+        raise ValueError(f"{DOCUMENT.name} has only one of {begin} and {end}")
+    if begin not in text:
+        text = f"{text.rstrip()}\n\n{begin}{end}\n"
+    before, rest = text.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    DOCUMENT.write_text(f"{before}{begin}\n{section}\n{end}{after}", encoding="utf-8")

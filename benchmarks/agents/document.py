@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import textwrap
 
 from benchmarks.agents.plan import FEW, MANY, Plan
 from benchmarks.agents.table import Row, markdown, ratio
-from benchmarks.report import ROOT
+from benchmarks.report import filled, write_section
 from schemas import times
-
-DOCUMENT = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- agents: begin -->", "<!-- agents: end -->"
-WIDTH = 120
 
 WHAT = """\
 `python -m benchmarks agents` (ten to sixteen minutes, `--quick` two to four; `--docs` writes this section): minute
@@ -51,13 +46,6 @@ def write(rows: list[Row], rounds: Plan, *, machine: str, versions: str, alone: 
     Raises:
         ValueError: only one of the marks is there.
     """
-    text = DOCUMENT.read_text(encoding="utf-8")
-    if (BEGIN in text) != (END in text):
-        raise ValueError(f"{DOCUMENT.name} has only one of {BEGIN} and {END}")
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n{BEGIN}{END}\n"
-    before, rest = text.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
     date = dt.datetime.now(times.BEIJING).date().isoformat()
     parts = [
         "## Beside other frameworks",
@@ -75,14 +63,11 @@ def write(rows: list[Row], rounds: Plan, *, machine: str, versions: str, alone: 
         WHO,
         *_gains(rows),
     ]
-    section = "\n\n".join(parts)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{section}\n{END}{after}", encoding="utf-8")
+    write_section("agents", "\n\n".join(parts))
 
 
 def _filled(text: str, **words: object) -> str:
-    return textwrap.fill(
-        text.format(**words).replace("1,000", "1 000"), WIDTH, break_long_words=False, break_on_hyphens=False
-    )
+    return filled(text, **words).replace("1,000", "1 000")
 
 
 def _gains(rows: list[Row]) -> list[str]:
