@@ -1,16 +1,16 @@
 """Supervision of treatment facilities (R1 … R25): feeds the law of ``standards.facility``, publishes what it suspects.
 
-An outlet is reviewed three minutes after each hour in which anything was heard of it or its meters, from the first
-minute that changed: late data are reviewed again as far back as minutes are kept, hours for as long as the law looks
-back. The record of suspicions is a row of the state; what differs in it is a condition ``suspect``, begun, raised or
-ended. A suspicion that a backfill completed is kept and raises no alarm.
+An outlet is reviewed three minutes after each hour in which anything was heard of it, its meters or its neighbours, or
+a quality check came (:mod:`agents.emission.records`), from the first minute that changed: checks of minutes as far back
+as those are kept, checks of hours sixty days. The record of suspicions is a row of the state; what differs in it is a
+condition ``suspect``, begun, raised or ended. A suspicion that a backfill completed is kept and raises no alarm.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -22,9 +22,12 @@ from agents.emission.judging import RULESET
 from agents.emission.ledger import BACKFILLED, BINDING_BIT, HOURS, STANDS
 from agents.emission.plan import ZS, Plan, strictest
 from agents.emission.readings import flag_of, has_value, ratio_of, uses_of
+from agents.emission.records import Records
 from agents.emission.store import Place, Store
+from agents.emission.when import MINUTE_DAYS, instant_of, minute_of
 from agents.values import scaled
-from schemas import times
+from schemas import blocks, times
+from schemas.hj212_codes import GAS
 from schemas.messages import BEGAN, CONTINUES, ENDED, Condition
 from schemas.registry import Meter
 from standards.emission import flags, marks
@@ -48,6 +51,8 @@ PLACES: Final = 4
 _PUMPS: Final = "circulation_pump_current"
 _KEPT_MIN: Final = 40 * DAY
 _LEAST, _MOST = "-Min", "-Max"
+_ALIKE: Final = "R14"
+"""The check that looks at other outlets."""
 Bools = npt.NDArray[np.bool_]
 
 
@@ -88,6 +93,9 @@ class Facility:
         self._settings: dict[int, tuple[Plan, Settings]] = {}
         self._parts: dict[tuple[str, str, int], _Part] = {}
         self._outlets_of: dict[str, tuple[str, ...]] = {}
+        self._records = Records(judge)
+        self._beside: dict[str, tuple[str, ...]] = {}  # outlets of the same enterprise
+        self._theirs: dict[tuple[str, int], Series] = {}  # hours of neighbours, while a round of reviews goes on
 
     def on_registry(self) -> None:
         """Meters, limits and settings may be others."""
@@ -99,25 +107,44 @@ class Facility:
         for outlet in registry.outlets:
             found.setdefault(outlet.id, {})[outlet.id] = None
         self._outlets_of = {source: tuple(outlets) for source, outlets in found.items()}
+        whose: dict[str, dict[str, None]] = {}
+        for outlet in registry.outlets:
+            whose.setdefault(outlet.enterprise, {})[outlet.id] = None
+        beside: dict[str, dict[str, None]] = {}
+        for ids in whose.values():
+            for each in ids:
+                beside.setdefault(each, {}).update((other, None) for other in ids if other != each)
+        self._beside = {outlet: tuple(others) for outlet, others in beside.items()}
         self._settings, self._parts = {}, {}
 
     def heard(self, source: str, begin_s: int, store: Store, number: int) -> None:
         """Something was said of a source's slot that begins then; what was read of its row no longer holds."""
         self._parts.pop((store.prefix, source, number), None)
-        self.changed(source, begin_s)
+        self.changed(source, begin_s, hour=store is self._judge.hours)
 
-    def changed(self, source: str, begin_s: int) -> None:
-        """A slot of a source, or the marks of it, are other ones."""
-        minute = _minute(begin_s)
+    def changed(self, source: str, begin_s: int, *, hour: bool = True) -> None:
+        """A slot of a source, or the marks of it, are other ones; an hour's matter to its neighbours too."""
+        minute = minute_of(begin_s)
         for outlet in self._outlets_of.get(source, ()):
-            row = self._rows.get(outlet)
-            if row is None:
+            if self._rows.get(outlet) is None:
                 self._rows.put(outlet, _Record(STATE_VERSION, minute, minute, []))
-            else:
-                since = min(minute, row.until) if row.since < 0 else min(minute, row.since)
-                if since != row.since:
-                    row.since = since
-                    self._rows.touch(outlet)
+            self._since(outlet, minute)
+            for other in self._beside.get(outlet, ()) if hour else ():
+                self._since(other, minute)
+
+    def decided(self, action: blocks.Action) -> None:
+        """A quality check was recorded or withdrawn: what rests on it is asked again from its begin on."""
+        self._records.decided()
+        self._since(action.subject, minute_of(action.begin))
+
+    def _since(self, outlet: str, minute: int) -> None:
+        """Review an outlet from a minute on, if it was heard of at all."""
+        row = self._rows.get(outlet)
+        if row is not None:
+            since = min(minute, row.until) if row.since < 0 else min(minute, row.since)
+            if since != row.since:
+                row.since = since
+                self._rows.touch(outlet)
 
     # ---- reviewing
 
@@ -126,28 +153,36 @@ class Facility:
         for outlet in self._rows.names():
             row = self._rows.get(outlet)
             assert row is not None
-            waits = any(each.end is None for each in row.suspicions) and _minute(now_s) - row.until < DAY
+            waits = any(each.end is None for each in row.suspicions) and minute_of(now_s) - row.until < DAY
             if row.since >= 0 or waits:
                 self._review(outlet, row, now_s)
+        self._theirs = {}
 
     def _review(self, outlet: str, row: _Record, now_s: int) -> None:
-        end = _minute(now_s)
+        end = minute_of(now_s)
         plan = self._judge.plans.at(outlet, times.day_of(now_s))
         start = min(end, max(row.since if row.since >= 0 else row.until, end - 60 * DAY))
         row.until, row.since = end, -1
         self._rows.touch(outlet)
         if plan.outlet is None or start >= end:
             return
-        asked = self._asked(plan, times.date_of(times.day_of(now_s)))
+        date = times.date_of(times.day_of(now_s))
+        asked = self._asked(plan, date)
         from_minutes, from_hours = needed(asked, start)
         minutes = self._minutes(plan, max(from_minutes, end - 4 * DAY) // HOUR * HOUR, end)
         hours = self._hours(plan, from_hours // DAY * DAY, end)
-        found = review(minutes, hours, asked, start, end, Events(marks=self._marks(plan, from_hours, end)))
-        if self.told is not None:
-            self.told(outlet, found)
+        events = Events(
+            drifts=self._records.drifts(plan, from_hours), manuals=self._records.manuals(plan, from_hours),
+            marks=self._marks(plan, from_hours, end), neighbours=self._neighbours(plan, asked, date, start, end),
+        )  # fmt: skip
         off = {check.name for check in asked.checks if not check.enabled}
-        held = [s for s in row.suspicions if s.end is not None or s.check not in off]  # what is off goes on no more
-        after = [s for s in stitch(held, found) if s.end is None or s.end > end - _KEPT_MIN]
+        record = [s for s in row.suspicions if s.end is not None or _goes_on(s, off, events)]
+        for part, begin in _parts_of(asked, start, end):
+            found = review(minutes, hours, part, begin, end, events)
+            record = stitch(record, found)
+            if self.told is not None:
+                self.told(outlet, found)
+        after = [s for s in record if s.end is None or s.end > end - _KEPT_MIN]
         self._publish(plan, row.suspicions, after, end)
         row.suspicions = after
 
@@ -167,8 +202,25 @@ class Facility:
             held = self._settings[id(plan)] = plan, settings(plant, plan.outlet.rules, date)
         return held[1]
 
+    def _neighbours(self, plan: Plan, asked: Settings, date: dt.date, start: int, end: int) -> dict[str, Series]:
+        """Hours of the other stacks of the enterprise, but of those that share a duct: R14 is off at one of the two."""
+        check = asked.check(_ALIKE)
+        if plan.medium != GAS or not check.enabled:
+            return {}
+        begin = (start - check.settle_min - check.hours_back) // DAY * DAY
+        found = {}
+        for other in self._beside.get(plan.source, ()):
+            theirs = self._judge.plans.at(other, times.day_number(date))
+            if theirs.outlet is None or (theirs.enterprise, theirs.medium) != (plan.enterprise, plan.medium):
+                continue
+            if self._asked(theirs, date).check(_ALIKE).enabled:
+                if (other, begin) not in self._theirs:
+                    self._theirs[other, begin] = self._hours(theirs, begin, end)
+                found[other] = self._theirs[other, begin]
+        return found
+
     def _marks(self, plan: Plan, begin: int, end: int) -> tuple[int, ...]:
-        found = [_minute(action.begin) for action in self._judge.marks.of("mark", plan.source)]
+        found = [minute_of(action.begin) for action in self._judge.marks.of("mark", plan.source)]
         return tuple(sorted(minute for minute in found if begin <= minute < end))
 
     # ---- series
@@ -183,7 +235,7 @@ class Facility:
             parts = self._over(source, begin, end, self._judge.instants, 1)
             cadence = 1
             if not parts:
-                length = self._judge.plans.at(source, times.day_of(_instant(end))).minutes
+                length = self._judge.plans.at(source, times.day_of(instant_of(end))).minutes
                 parts, cadence = self._over(source, begin, end, self._judge.means, length), length
             for at, part in parts:
                 if source == plan.source:
@@ -216,7 +268,7 @@ class Facility:
             name: np.zeros(count, np.bool_) for name in ("standstill", "condition", "device", "backfilled", "over")
         }
         condition, device = (marks.bits_of(kind) for kind in ("condition", "device"))
-        first = times.day_of(_instant(begin) + 1)
+        first = times.day_of(instant_of(begin) + 1)
         for n in range(days):
             row = self._judge.ledger.get(plan.source, first + n)
             if row is not None:
@@ -235,7 +287,7 @@ class Facility:
         count = (end - begin) // step
         found = {name: np.zeros(count, np.bool_) for name in ("standstill", "condition", "device", "excused")}
         for action in self._judge.marks.of("mark", plan.source):
-            low, high = max(0, _minute(action.begin) - begin), min(count, -(-action.end // 60) + 480 - begin)
+            low, high = max(0, minute_of(action.begin) - begin), min(count, -(-action.end // 60) + 480 - begin)
             if low < high:
                 date = times.date_of(times.day_of(action.end))
                 kind = self._judge.marks.kind_of(action, plan, date)
@@ -243,7 +295,7 @@ class Facility:
                     found[kind][low:high] = True
         for subject in (plan.source, plan.enterprise):
             for action in self._judge.marks.of("maintenance", subject):
-                low, high = max(0, _minute(action.begin) - begin), min(count, _minute(action.end) - begin)
+                low, high = max(0, minute_of(action.begin) - begin), min(count, minute_of(action.end) - begin)
                 found["excused"][low : max(low, high)] = True
         return found
 
@@ -270,7 +322,7 @@ class Facility:
         step = DAY if days else HOUR
         known = store.numbers(source)
         for at in range(begin, end, step):
-            number = times.day_of(_instant(at) + 1) if days else _instant(at + HOUR)
+            number = times.day_of(instant_of(at) + 1) if days else instant_of(at + HOUR)
             if number in known:
                 part = self._parts.get((store.prefix, source, number))
                 if part is None:
@@ -297,18 +349,18 @@ class Facility:
             if each.end is not None and (old is None or old.end is None):
                 self._say(plan, each, ENDED, end)
         for gone in known.values():
-            if gone.live and gone.end is None:
+            if gone.live and (gone.end is None or gone.end > end - _KEPT_MIN):
                 self._say(plan, gone, ENDED, end, why="revised")
 
     def _say(self, plan: Plan, each: Suspicion, state: str, now: int, why: str = "") -> None:
         registry = self._judge.registry
         assert registry is not None
         assert plan.outlet is not None
-        begin = _instant(each.begin)
+        begin = instant_of(each.begin)
         detail = {
             "name": plan.outlet.name, "rule": each.rule, "check": each.check, "score": str(each.score),
             "title": each.title, "title_en": each.title_en, "reason": each.reason, "reason_en": each.reason_en,
-            "evidence_from": str(_instant(each.evidence_from)), "evidence_to": str(_instant(each.evidence_to)),
+            "evidence_from": str(instant_of(each.evidence_from)), "evidence_to": str(instant_of(each.evidence_to)),
             **{f"figure_{name}": text for name, text in sorted(each.figures.items())},
         }  # fmt: skip
         if why:
@@ -322,8 +374,8 @@ class Facility:
                 subject=plan.source,
                 factor=each.subject,
                 since=begin,
-                until=_instant(each.end if each.end is not None else now),
-                now=(_instant(now) + REVIEW_AFTER_S) * 1000,
+                until=instant_of(each.end if each.end is not None else now),
+                now=(instant_of(now) + REVIEW_AFTER_S) * 1000,
                 origin="",
                 level=each.level,
                 detail=detail,
@@ -331,6 +383,25 @@ class Facility:
                 registry=registry.digest,
             )
         )
+
+
+def _parts_of(asked: Settings, start: int, end: int) -> list[tuple[Settings, int]]:
+    """Checks and the minute they are asked from: those of minutes no further back than minutes may still come.
+
+    Minutes that are no longer kept would count as never measured, and what was suspected of them be taken back.
+    """
+    late = end - MINUTE_DAYS * DAY
+    if start >= late:
+        return [(asked, start)]
+    recent = tuple(check for check in asked.checks if check.reads == "minutes")
+    others = tuple(check for check in asked.checks if check.reads != "minutes")
+    return [(replace(asked, checks=others), start), (replace(asked, checks=recent), late)]
+
+
+def _goes_on(open_one: Suspicion, off: set[str], events: Events) -> bool:
+    """Whether an open suspicion may go on: not of a check that is off, nor beside an outlet that is no neighbour."""
+    _, at, other = open_one.subject.partition("@")
+    return open_one.check not in off and (not at or other in events.neighbours)
 
 
 def _read(place: Place, judge: EmissionJudge, source: str, length: int) -> _Part:
@@ -420,12 +491,3 @@ def _cut(track: Track, count: int) -> Track:
 
 def _named(tracks: dict[str, list[Track]]) -> dict[str, Track | list[Track]]:
     return {name: each[0] if len(each) == 1 else each for name, each in tracks.items()}
-
-
-def _minute(instant_s: int) -> int:
-    """Minutes since 1970-01-01 00:00 Beijing time."""
-    return (instant_s + times.OFFSET_S) // 60
-
-
-def _instant(minute: int) -> int:
-    return minute * 60 - times.OFFSET_S

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from agents.emission.plan import Plans
 
 Bools = npt.NDArray[np.bool_]
-KINDS: Final = ("mark", "order", "maintenance")
+KINDS: Final = ("mark", "order", "maintenance", "qc")
 """Actions this agent heeds."""
 _STATE_MARKS: Final = {2: "CALIB", 3: "MAINT"}
 """Values of SBxxx-RS that are marks of the device (emission.md §1.8); the others say nothing of its data."""

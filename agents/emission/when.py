@@ -23,6 +23,16 @@ def last_closed(now_s: int) -> int:
     return times.day_of(now_s - DAY_GRACE_S + 1) - 1
 
 
+def minute_of(instant_s: int) -> int:
+    """Minutes since 1970-01-01 00:00 Beijing time, as the law of facility supervision counts; of an epoch second."""
+    return (instant_s + times.OFFSET_S) // 60
+
+
+def instant_of(minute: int) -> int:
+    """The epoch second at which such a minute begins."""
+    return minute * 60 - times.OFFSET_S
+
+
 def hour_label(end: int) -> str:
     """``2026-04-06T24``: the hour by its end, 01 to 24."""
     return f"{times.date_of(times.day_of(end)).isoformat()}T{times.hour_index(end) + 1:02d}"

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.values import scaled
+from agents.water.checks import passed
 from agents.water.columns import COLUMN, FACTORS, KNOWN, MOST, PLACES, SIGNED, WIDTH
 from agents.water.when import name_of
 from schemas import blocks, times
@@ -304,9 +305,10 @@ class Hours:
         if self._checks is None:
             self._checks = {}
             for about, action in self._judge.decisions("qc"):
-                at = (action.data.get("factor", ""), action.end, action.data.get("result") == "passed")
-                self._checks.setdefault(about.subject, []).append(at)
-        checks = [(at, passed) for of, at, passed in self._checks.get(section, ()) if of in ("", factor)]
+                good = passed(action, times.date_of(times.day_of(action.end)))
+                checked = (action.data.get("factor", ""), action.end, good)
+                self._checks.setdefault(about.subject, []).append(checked)
+        checks = [(at, good) for of, at, good in self._checks.get(section, ()) if of in ("", factor)]
         return invalidated_by_checks(drawn_at, checks, date)
 
     def days_of_check(self, action: blocks.Action) -> range:

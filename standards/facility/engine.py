@@ -66,6 +66,11 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
 """What each check of the table asks."""
 
 EVENTS: Final[Mapping[str, str]] = {"R12": "drifts", "R23": "manuals", "R25.count": "marks"}
+_READ_WORDS: Final = {
+    "minutes": ("分钟", "minutes"),
+    "hours": ("小时", "hours"),
+    "either": ("分钟或小时", "minutes or hours"),
+}
 _EVENT_WORDS: Final = {
     "R12": ("缺零点、量程漂移检查记录", "needs records of zero and span checks"),
     "R23": ("缺比对监测结果", "needs results of reference measurements"),
@@ -206,6 +211,8 @@ def review(
                 answer = CONDITIONS[check.name](scope, subject)
             except Lacks as lack:
                 lacking.append(Inapplicable(check.rule, check.name, subject, lack.code, lack.zh, lack.en))
+                if lack.code == EVENTS.get(check.name):  # nothing is on record: what rested on it goes on no more
+                    asked.add((check.name, subject))
                 continue
             asked.add((check.name, subject))
             found.extend(_suspicions(scope, subject, answer, reach[check.name]))
@@ -293,9 +300,10 @@ def _slots(check: Check, series: Series, history: Series, start: int, end: int) 
     """First minute and number of the slots to judge."""
     step = check.step
     begin = (start - check.settle_min) // step * step
-    main = series if check.reads == "minutes" else history
-    if main.length:  # before it there is nothing to judge
-        begin = max(begin, main.start // step * step)
+    read = {"minutes": (series,), "hours": (history,), "either": (series, history)}[check.reads]
+    starts = [each.start for each in read if each.length]
+    if starts:  # before it there is nothing to judge
+        begin = max(begin, min(starts) // step * step)
     return begin, max(0, end // step - begin // step)
 
 
@@ -312,7 +320,7 @@ def _subjects(check: Check, there: Mapping[str, frozenset[str]], events: Events)
             raise Lacks("series", f"缺{word}序列 {shown[0]}", f"needs {which} of {shown[1]}")
     if check.name in EVENTS and getattr(events, EVENTS[check.name]) is None:
         raise Lacks(EVENTS[check.name], *_EVENT_WORDS[check.name])
-    here = there[check.reads]
+    here = there["minutes"] | there["hours"] if check.reads == "either" else there[check.reads]
     if check.each == "outlet":
         return [""]
     if check.each == "line":
@@ -321,10 +329,10 @@ def _subjects(check: Check, there: Mapping[str, frozenset[str]], events: Events)
     if check.name.startswith("R22"):
         wanted = [name for name in wanted if f"inlet_{name}" in here]
     if not wanted:
-        word = "分钟" if check.reads == "minutes" else "小时"
+        zh, en = _READ_WORDS[check.reads]
         names = ", ".join(check.over)
         extra = ("（及进水）", " and of the inlet") if check.name.startswith("R22") else ("", "")
-        raise Lacks("series", f"缺{word}序列 {names}{extra[0]}", f"needs {check.reads} of one of {names}{extra[1]}")
+        raise Lacks("series", f"缺{zh}序列 {names}{extra[0]}", f"needs {en} of one of {names}{extra[1]}")
     if check.each == "factor":
         return wanted
     pairs = [
@@ -385,7 +393,7 @@ def _suspicion(scope: Scope, subject: str, found: Found, run: Run, begin_known: 
 
 
 def _backfilled(scope: Scope, slot: int) -> bool:
-    which: Which = "minutes" if scope.check.reads == "minutes" else "hours"
+    which: Which = "hours" if scope.check.reads == "hours" else "minutes"
     flags = scope.flag(which, "backfilled")
     per = max(1, scope.check.step // scope.series(which).step)
     if scope.check.step < scope.series(which).step:

@@ -176,12 +176,20 @@ class Plant:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A check of zero or span: what it found, in % of full scale (None: not checked)."""
+    """A check of zero or span.
+
+    Attributes:
+        at: the minute it was over.
+        factor: what was checked.
+        zero_pct, span_pct: drift found, in % of full scale; None: not checked.
+        passed: what the check says where it names neither number.
+    """
 
     at: int
     factor: str
     zero_pct: Fraction | None = None
     span_pct: Fraction | None = None
+    passed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

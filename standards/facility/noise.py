@@ -7,11 +7,17 @@ a real plant adds (values that follow each other, coarse instruments, tight cont
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from standards.facility.table import Check, Settings, settings
+
+_TAIL: Final = 6.0
+"""Deviations beyond which nothing lies."""
+_GRID: Final = 150
+"""Steps of an integral over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +29,14 @@ class Noise:
         level: mean as a share of the limit.
         r: true correlation of O2 and CO2 as measured.
         ph_deviation: standard deviation of slurry pH from minute to minute.
+        hour_memory: correlation of an hour's mean with the hour before, 0 to 0.99.
     """
 
     variation: float = 0.05
     level: float = 0.85
     r: float = -0.95
     ph_deviation: float = 0.15
+    hour_memory: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +82,32 @@ def _below_variance(ratio: float, n: int) -> float:
     return above_normal(-((ratio ** (1.0 / 3.0)) - (1.0 - spread)) / math.sqrt(spread))
 
 
-def _begins(chance: float, slots: float, hold: int) -> float:
-    """Runs of at least ``hold`` slots of independent trials that begin in so many slots."""
-    return slots * (1.0 - chance) * chance**hold
+def _begins(chance: float, slots: float) -> float:
+    """Runs of independent trials that begin in so many slots."""
+    return slots * (1.0 - chance) * chance
+
+
+def low_run(sigmas: float, count: int, memory: float) -> float:
+    """The chance of ``count`` hours in a row below the mean less ``sigmas`` deviations.
+
+    Hours are normal and each remembers the one before (an autoregression of first order): low hours come together.
+    Integrated over all values of the hours by the trapezoidal rule.
+    """
+    step = _TAIL / _GRID
+    low = [-sigmas - _TAIL + nth * step for nth in range(_GRID + 1)]
+    weight = [step / 2.0 if nth in (0, _GRID) else step for nth in range(_GRID + 1)]
+    own = math.sqrt(1.0 - memory * memory)
+    follows = [[_normal((then - memory * now) / own) / own for now in low] for then in low]
+    density = [_normal(value) for value in low]
+    for _ in range(count - 1):
+        held = [share * of for share, of in zip(density, weight, strict=True)]
+        density = [math.fsum(map(operator.mul, row, held)) for row in follows]
+    return math.fsum(map(operator.mul, density, weight))
+
+
+def _normal(value: float) -> float:
+    """The density of the standard normal distribution."""
+    return math.exp(-value * value / 2.0) / math.sqrt(2.0 * math.pi)
 
 
 def _correlated(limit: float, true: float, n: int) -> float:
@@ -94,6 +125,12 @@ def _digits(check: Check, _noise: Noise) -> tuple[float, float]:
 
 def _load(check: Check, _noise: Noise) -> tuple[float, float]:
     return above_normal(_p(check, "sigmas")), 24.0
+
+
+def _load_begins(check: Check, noise: Noise) -> float:
+    """Runs of low hours that are long enough: so many begin, less those that only go on."""
+    long, longer = (low_run(_p(check, "sigmas"), count, noise.hour_memory) for count in (check.hold, check.hold + 1))
+    return 24.0 * (long - longer)
 
 
 def _twins(check: Check, noise: Noise) -> tuple[float, float]:
@@ -145,7 +182,11 @@ _MODELS: Final[dict[str, tuple[Callable[[Check, Noise], tuple[float, float]], st
     "R14": (_outlets, "两排口小时值独立", "hours of two outlets independent"),
     "R15": (_digits, "末位数字均匀独立", "last digits uniform and independent"),
     "R16.flat": (_flat, "pH 标准差 {ph_deviation}", "pH with deviation {ph_deviation}, a window an hour"),
-    "R21": (_load, "全天高负荷，小时值独立", "high load all day, independent hours"),
+    "R21": (
+        _load,
+        "全天高负荷，相邻小时相关系数 {hour_memory}",
+        "high load all day, r {hour_memory} from hour to hour",
+    ),
 }
 """The chance per slot and the slots of a day, under a model in words; values are normally distributed."""
 
@@ -158,14 +199,14 @@ def rates(asked: Settings | None = None, noise: Noise | None = None) -> list[Rat
         noise: the plant; None: 5 % of variation at 0.85 of the limit.
     """
     model = noise or Noise()
-    words = {name: getattr(model, name) for name in ("variation", "level", "r", "ph_deviation")}
+    words = {name: getattr(model, name) for name in ("variation", "level", "r", "ph_deviation", "hour_memory")}
     found = []
     for check in (asked or settings()).checks:
         if check.hard or not check.enabled:
             continue
         ask, zh, en = _MODELS[check.name]
         chance, slots = ask(check, model)
-        begins = _begins(chance, slots, check.hold if check.name == "R21" else 1)
+        begins = _load_begins(check, model) if check.name == "R21" else _begins(chance, slots)
         found.append(Rate(check.name, chance, slots, begins, zh.format_map(words), en.format_map(words)))
     return found
 

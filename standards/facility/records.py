@@ -4,42 +4,68 @@ from __future__ import annotations
 
 import datetime
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
 from standards.emission.exact import Bools, Whole, product
 from standards.facility.inputs import DAY, HOUR, Drift, Manual
-from standards.facility.scope import Found, Lacks, Scope, pct, shown, shown_float
+from standards.facility.scope import Found, Lacks, Scope, Which, pct, shown, shown_float
 from standards.facility.signals import Signal, Tri, certain, tri
+from standards.fixed import Ints
 
 _EPOCH = datetime.date(1970, 1, 1)
 
 
 def drift_used(at: Scope, factor: str) -> Found:
     """R12: the newest check found too much drift, and the data go on as valid."""
-    drifts = sorted((each for each in at.events.drifts or () if each.factor == factor), key=lambda each: each.at)
+    drifts = [each for each in at.events.drifts or () if each.factor == factor]
+    if not drifts:
+        raise Lacks(
+            "drifts", f"缺 {factor} 零点、量程漂移检查记录", f"needs records of zero and span checks of {factor}"
+        )
     value = at.signal("hours", factor)
     most, window = at.p("drift_pct"), at.i("window_days") * DAY
     starts = at.begin + HOUR * np.arange(at.count)
-    newest = np.searchsorted([each.at for each in drifts], starts, side="right") - 1
-    bad = np.array([_drifted(each, most) for each in drifts], dtype=np.bool_)
-    times = np.array([each.at for each in drifts], dtype=np.int64)
-    there = newest >= 0
-    place = np.maximum(newest, 0)
-    speaks = there & (starts - times[place] <= window) if len(drifts) else there
-    spoiled = speaks & bad[place] if len(drifts) else speaks
+    spoiled = np.zeros(at.count, dtype=np.bool_)
+    newest: list[tuple[list[_Checked], Ints]] = []
+    for part in (0, 1):  # a good span check says nothing of the zero
+        checked = [_NO_CHECK, *_checked(drifts, part, most)]
+        times = np.array([each.at for each in checked], dtype=np.int64)
+        place = np.searchsorted(times, starts, side="right") - 1
+        place[starts - times[place] > window] = 0
+        spoiled |= np.array([each.bad for each in checked], dtype=np.bool_)[place]
+        newest.append((checked, place))
     state = tri(spoiled, value.known)  # without a valid value nothing is used
 
     def figures(slot: int) -> dict[str, str]:
-        each = drifts[int(newest[slot])]
-        zero, span = shown(each.zero_pct, 2), shown(each.span_pct, 2)
-        return {"zero_pct": zero or "—", "span_pct": span or "—"}
+        zero, span = (shown(checked[place[slot]].pct) or "—" for checked, place in newest)
+        return {"zero_pct": zero, "span_pct": span}
 
     return Found(state, figures)
 
 
-def _drifted(drift: Drift, most: Fraction) -> bool:
-    return any(part is not None and abs(part) > most for part in (drift.zero_pct, drift.span_pct))
+class _Checked(NamedTuple):
+    """What a check said of the zero, or of the span."""
+
+    at: int
+    bad: bool
+    pct: Fraction | None
+
+
+_NO_CHECK = _Checked(-(10**12), False, None)
+
+
+def _checked(drifts: list[Drift], part: int, most: Fraction) -> list[_Checked]:
+    """The checks that speak of a part, by time; at one instant a bad one outweighs. Without a number both are meant."""
+    found = []
+    for each in drifts:
+        pct = (each.zero_pct, each.span_pct)[part]
+        if pct is not None:
+            found.append(_Checked(each.at, abs(pct) > most, pct))
+        elif each.zero_pct is None and each.span_pct is None:
+            found.append(_Checked(each.at, not each.passed, None))
+    return sorted(found, key=lambda one: (one.at, one.bad))
 
 
 def low_at_high_load(at: Scope, factor: str) -> Found:
@@ -166,27 +192,41 @@ def outlet_too_low(at: Scope, factor: str) -> Found:
 
 def manual_apart(at: Scope, factor: str) -> Found:
     """R23: a reference measurement differs, by more than the rule and more than the accuracy class allow."""
+    manuals = [each for each in at.events.manuals or () if each.factor == factor]
+    if not manuals:
+        raise Lacks("manuals", f"缺 {factor} 比对监测结果", f"needs results of reference measurements of {factor}")
     longest = at.i("longest_min")
-    back = longest - 1
-    value = at.signal("minutes", factor, back)
     yes, no = np.zeros(at.count, dtype=np.bool_), np.ones(at.count, dtype=np.bool_)
     found: dict[int, dict[str, str]] = {}
-    for manual in at.events.manuals or ():
+    for manual in manuals:
         slot = manual.end - 1 - at.begin
-        length = manual.end - manual.begin
-        if manual.factor != factor or not 0 <= slot < at.count or not 0 < length <= longest:
+        if not 0 <= slot < at.count or not 0 < manual.end - manual.begin <= longest:
             continue
-        part = slice(slot + back - length + 1, slot + back + 1)
-        n = int(value.known[part].sum())
-        if not n or n < at.share("least_pct") * length:
+        mean = _online(at, "minutes", manual, 1)
+        if mean is None:  # minutes are not kept for long, and some loggers send none
+            mean = _online(at, "hours", manual, HOUR)
+        if mean is None:
             no[slot] = False
             continue
-        mean = Fraction(int(value.num[part].sum()), n * value.den)
         gap = abs(mean - manual.value)
         if gap > at.share("off_pct") * manual.value and gap > _allowed(at, manual):
             yes[slot], no[slot] = True, False
             found[slot] = {"online": shown(mean), "manual": shown(manual.value), "difference": shown(gap)}
     return Found(Tri(yes, no), lambda slot: found[slot])
+
+
+def _online(at: Scope, which: Which, manual: Manual, step: int) -> Fraction | None:
+    """The mean of what was measured online in the slots that lie in the period whole; None where too few are known."""
+    if not at.has(which, manual.factor):
+        return None
+    low, high = -(-manual.begin // step) * step, manual.end // step * step
+    if high <= low:
+        return None
+    value = at.between(low, high - low).signal(which, manual.factor)
+    n = int(value.known.sum())
+    if not n or n * step < at.share("least_pct") * (manual.end - manual.begin):
+        return None
+    return Fraction(int(value.num.sum()), n * value.den)
 
 
 def _allowed(at: Scope, manual: Manual) -> Fraction:

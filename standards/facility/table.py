@@ -39,7 +39,7 @@ class Check:
             ``states:minutes.calibrating``.
         each: what it is asked of: ``outlet``, ``factor``, ``line`` (a group of machines), ``neighbour``.
         over: the factors, or the name of the lines.
-        reads: the series whose slots tell whether data came live, ``minutes`` or ``hours``.
+        reads: the series whose slots tell whether data came live, ``minutes``, ``hours`` or ``either``.
         suppress: states in which it is not in force (``standstill``, ``condition``, ``excused``).
         params: its numbers by name.
         minutes_back, hours_back: minutes of each series before a slot that may matter for it.

@@ -308,7 +308,11 @@ def alike_outlets(at: Scope, factor: str) -> Found:
     both = mine.known & theirs.known & ~mine.below(floor).yes
     sums = moments(mine.num, theirs.num, both)
     n = both.sum(axis=1)
-    one, two = (rows(scope.load("hours", back), width) for scope in (at, there))
+    try:
+        load = there.load("hours", back)
+    except Lacks as lack:
+        raise Lacks(lack.code, f"{other}：{lack.zh}", f"{other}: {lack.en}") from None
+    one, two = (rows(each, width) for each in (at.load("hours", back), load))
     pair = one.known & two.known
     m = pair.sum(axis=1)
     den = one.den * two.den

@@ -94,7 +94,7 @@ rated = 1000
 """
 START = times.parse_stamp("20260309000000")
 TOPIC = topics.READINGS_EMISSION
-COMPARED = (topics.CELLS, topics.VERDICTS, topics.CONDITIONS)
+COMPARED = (topics.CELLS, topics.VERDICTS, topics.CONDITIONS, topics.EPISODES)
 
 
 @dataclass(frozen=True)
@@ -210,11 +210,12 @@ def each(packets: Iterable[Packet]) -> list[bytes]:
 class Log:
     """A judge and everything it said."""
 
-    def __init__(self, *messages: bytes) -> None:
+    def __init__(self, *messages: bytes, text: str = REGISTRY) -> None:
         self.judge = EmissionJudge(0)
         self.outputs: list[Any] = []
         self.taken = 0
-        self.take(registry(), *messages)
+        self.take(registry(text), *messages)
+        assert self.judge.registry is not None, "the registry has errors"
 
     def take(self, *messages: bytes) -> list[Any]:
         """Take messages; what was said because of them."""
