@@ -9,6 +9,7 @@ condition ``suspect``, begun, raised or ended. A suspicion that a backfill compl
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -41,6 +42,8 @@ from streams.state.slots import Codes, Ints
 
 if TYPE_CHECKING:
     from agents.emission.judge import EmissionJudge
+
+log = logging.getLogger("envstream.emission")
 
 STATE_VERSION: Final = 1
 SUSPECT: Final = "suspect"
@@ -96,6 +99,7 @@ class Facility:
         self._records = Records(judge)
         self._beside: dict[str, tuple[str, ...]] = {}  # outlets of the same enterprise
         self._theirs: dict[tuple[str, int], Series] = {}  # hours of neighbours, while a round of reviews goes on
+        self._lacking: set[tuple[str, str, str, str]] = set()
 
     def on_registry(self) -> None:
         """Meters, limits and settings may be others."""
@@ -180,11 +184,24 @@ class Facility:
         for part, begin in _parts_of(asked, start, end):
             found = review(minutes, hours, part, begin, end, events)
             record = stitch(record, found)
+            self._say_lacking(plan, found)
             if self.told is not None:
                 self.told(outlet, found)
         after = [s for s in record if s.end is None or s.end > end - _KEPT_MIN]
         self._publish(plan, row.suspicions, after, end)
         row.suspicions = after
+
+    def _say_lacking(self, plan: Plan, found: Review) -> None:
+        """A check that lacks its series or its history says so in the worker's log, once for each thing it lacks.
+
+        It is no message: what lacks now may have come when the same log is judged in another order.
+        """
+        for each in found.inapplicable:
+            lack = (plan.source, each.check, each.subject, each.code)
+            if lack not in self._lacking:
+                self._lacking.add(lack)
+                about = f" {each.subject}" if each.subject else ""
+                log.info("outlet %s: %s%s is not asked: %s", plan.source, each.check, about, each.reason_en)
 
     def _asked(self, plan: Plan, date: dt.date) -> Settings:
         held = self._settings.get(id(plan))

@@ -482,3 +482,15 @@ def test_the_wild_log_has_all_three() -> None:
 def test_a_crash_at_any_point_changes_nothing(seed: int) -> None:
     messages = wild(seed)
     assert crashed(messages, random.Random(seed)) == judged(messages)
+
+
+def test_a_check_that_lacks_its_series_says_so_once_in_the_log_file(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "envstream.emission")
+    log = Log(text=ONE)
+    log.packets(hours(["20"] * 3))
+    log.take(at(3.1))
+    said = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith("outlet one: R12") and "is not asked: needs" in line for line in said), said
+    log.packets(hours(["20"] * 2, first=3))
+    log.take(at(5.1))
+    assert len(caplog.records) == len({record.getMessage() for record in caplog.records})
