@@ -1,1 +1,1 @@
-"""The people: the duty desk, the roster, the push channels. Empty until alerts exist."""
+"""The people: the duty desk, the roster, the push channels."""

@@ -17,6 +17,7 @@ import msgspec
 from schemas import topics
 from schemas.action_files import Placed
 from schemas.actions import draft
+from schemas.alerts import Delivery, Notice
 from schemas.messages import Dead, encode
 from schemas.registry import parse
 from streams.clock import VIRTUAL, ClockError
@@ -69,6 +70,7 @@ class Control:
             "hello": self._hello,
             "clock": self._clock,
             "dead": self._dead,
+            "deliveries": self._deliveries,
             "registry": self._registry,
             "actions": self._actions,
             "loggers": self._loggers,
@@ -152,6 +154,21 @@ class Control:
         held = clock.held
         jump_ms = clock.confirm() if held and asked.get("confirm") else clock.jump_ms
         return {"ok": True, "log": clock.kind, "now": clock.now_ms(), "held": held, "jump_ms": jump_ms}
+
+    async def _deliveries(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What ``notify`` has to write down; beside the embedded broker only this process writes."""
+        told = msgspec.convert(asked["items"], list[Delivery])
+        notices = msgspec.convert(asked.get("notices", []), list[Notice])
+        partitions = self.gateway.writer.partitions
+        said = [(topics.NOTICES, n.episode, n.group, encode(n)) for n in notices]
+        said += [(topics.DELIVERIES, row.notice, row.group, encode(row)) for row in told]
+        records = [
+            Record(topic, topics.partition_of(group, partitions), name.encode(), value)
+            for topic, name, group, value in said
+        ]
+        if records:
+            await self.gateway.writer.append(records)
+        return {"ok": True}
 
     async def _dead(self, asked: dict[str, Any]) -> dict[str, Any]:
         received = self.gateway.clock.now_ms()

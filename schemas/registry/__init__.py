@@ -7,7 +7,7 @@ true then. Verdicts carry the registry's digest. Format 1 is described in ``docs
 
 from schemas.registry.district import Registry
 from schemas.registry.parsing import FORMAT, RegistryError, load, parse
-from schemas.registry.roster import Duty, Roster
+from schemas.registry.roster import Duty, OnDuty, Roster, reachable_at
 from schemas.registry.rows import (
     Area,
     Channel,
@@ -49,6 +49,7 @@ __all__ = [
     "Limit",
     "Logger",
     "Meter",
+    "OnDuty",
     "Outlet",
     "Permit",
     "Person",
@@ -69,4 +70,5 @@ __all__ = [
     "Tls",
     "load",
     "parse",
+    "reachable_at",
 ]

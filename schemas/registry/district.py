@@ -267,7 +267,7 @@ class Registry:
     @cached_property
     def roster(self) -> Roster:
         """Whose turns are when."""
-        return Roster(self.shifts, self.holidays, self.swaps)
+        return Roster(self.shifts, self.holidays, self.swaps, self.persons)
 
     @cached_property
     def _persons(self) -> dict[str, Person]:

@@ -339,9 +339,24 @@ def person(t: Table) -> Person:
         channels=tuple(_channel(inner) for inner in t.tables("channels")),
         quiet=tuple(_quiet(inner) for inner in t.tables("quiet")),
         enterprise=t.identifier("enterprise", REQUIRED if role == "enterprise" else ""),
+        rights=_rights(t, role),
     )
     if not found.channels:
         t.error("has no channel: write channels = [{kind = 'wecom', secret = 'NAME'}]", "channels")
+    return found
+
+
+def _rights(t: Table, role: str) -> tuple[str, ...]:
+    if "rights" not in t:
+        return words.RIGHTS_OF_ROLE.get(role, ())
+    found = t.texts("rights", ())
+    for right in found:
+        if right not in words.RIGHTS:
+            t.error(f"rights has {right!r}: of {', '.join(words.RIGHTS)}", "rights")
+    if found and role == "enterprise":
+        t.error("rights: a person of an enterprise has none at the desk of the bureau", "rights")
+    if found and "read" not in found:
+        t.error("rights without 'read': who may do something may read, write it too", "rights")
     return found
 
 

@@ -321,7 +321,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who is told; the first channel is tried first."""
+    """Somebody who is told; the first channel is tried first. ``rights``: what the desk lets them do."""
 
     id: str
     name: str
@@ -329,6 +329,7 @@ class Person:
     channels: tuple[Channel, ...]
     quiet: tuple[Quiet, ...] = ()
     enterprise: str = ""
+    rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

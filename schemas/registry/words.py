@@ -108,7 +108,16 @@ EXPECTS: Final = ("hour", "minute", "realtime")
 """What a source must send for silence to be measured by: everybody sends hours."""
 
 ROLES: Final = ("officer", "chief", "director", "enterprise")
-CHANNELS: Final = ("dingtalk", "wecom", "feishu", "mail", "sms", "webhook")
+RIGHTS: Final = ("read", "act", "mark", "correct")
+"""At the desk: read its pages; act on alerts; enter marks, maintenance and orders; correct what was measured."""
+RIGHTS_OF_ROLE: Final = {
+    "officer": ("read", "act"),
+    "chief": RIGHTS,
+    "director": ("read", "act"),
+    "enterprise": (),
+}
+"""Of a person whose row names none."""
+CHANNELS: Final = ("dingtalk", "wecom", "feishu", "mail", "sms", "webhook", "apprise")
 LEVELS: Final = ("blue", "yellow", "orange", "red")
 SHIFT_DAYS: Final = ("all", "workdays", "restdays")
 ROTATIONS: Final = ("day", "week")
