@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check bench chaos wire services clean help
+.PHONY: setup demo test check bench chaos wire services screenshots clean help
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -42,9 +42,13 @@ chaos: setup ## kill -9 at random moments, twenty seeds, on the embedded broker 
 wire: setup ## 500 loggers, a packet a second each, for two minutes; the broker frozen in the middle
 	ENVSTREAM_WIRE_SECONDS=120 $(RUN)/pytest -s -m whole tests/e2e/test_wire.py
 
-services: ## a real Kafka and a real InfluxDB for the tests (Java, Maven, Go, cargo; about 6 minutes once)
+services: ## a real Kafka, InfluxDB and Chromium for the tests (Java, Maven, Go, cargo, apt; about 6 minutes once)
 	tests/services/kafka.sh install
 	tests/services/influxdb.sh install
+	tests/services/chromium.sh install
+
+screenshots: setup ## pictures of the desk for docs/desk.md, by a real Chromium
+	$(RUN)/python -m tests.desk.screenshots
 
 clean: ## what was made here
 	rm -rf $(VENV) .run build *.egg-info

@@ -19,6 +19,7 @@ import click
 HERE = Path(__file__).resolve().parent
 DEFAULT_DISTRICT = HERE / "districts" / "beijing.toml"
 EXAMPLE_DISTRICT = HERE / "districts" / "example"
+DESK = "127.0.0.1:8088"
 DEFAULT_DATA = "envstream-data"
 EXIT_USAGE = 2
 
@@ -155,6 +156,10 @@ def ways_in(option: str, http: str | None, folder: Path | None, **more: Any) -> 
 )
 @click.option("--control-port", type=click.IntRange(0, 65535), help="loopback port on which a replay sets the clock")
 @click.option("--metrics", help="HOST:PORT on which Prometheus finds the gateway's /metrics")
+@click.option(
+    "--desk", "desk_at", metavar="HOST:PORT", help="where the duty desk is; 127.0.0.1:8088 unless given or --once"
+)
+@click.option("--no-people", is_flag=True, help="no desk, and nobody is told of alerts; as with --once")
 @ways_options
 @click.option("--once", is_flag=True, help="end when the replay or the simulation is done, with a summary")
 @click.option(
@@ -173,6 +178,8 @@ def up(
     port: int | None,
     control_port: int | None,
     metrics: str | None,
+    desk_at: str | None,
+    no_people: bool,
     ingest_http: str | None,
     ingest_folder: Path | None,
     once: bool,
@@ -184,7 +191,7 @@ def up(
     full: str | None,
     as_json: bool,
 ) -> None:
-    """Everything on one machine: broker, gateway, worker, sink; Ctrl-C ends it, the next `up` goes on.
+    """Everything on one machine: broker, gateway, worker, sink, desk, notify; Ctrl-C ends it, the next `up` goes on.
 
     \b
     envstream up                                     wait for loggers, or for a replay from another terminal
@@ -210,7 +217,11 @@ def up(
     receive = registry.receive
     # refused here, before anything is started
     ways_in("--ingest-http", ingest_http, ingest_folder)
-    can_listen({"--metrics": metrics, "--ingest-http": ingest_http})
+    if desk_at and no_people:
+        fail("--desk and --no-people: leave one of them out")
+    desk_at = desk_at or (None if once or no_people else DESK)
+    can_listen({"--metrics": metrics, "--ingest-http": ingest_http, "--desk": desk_at})
+    people = parts_for_people(data, registry, desk_at)
     try:
         for file in files:
             check_file(file)
@@ -227,11 +238,37 @@ def up(
                 ingest_http=ingest_http,
                 ingest_folder=ingest_folder,
                 as_json=as_json,
+                people=people,
             )
         )
     except RunError as error:
         fail(error)
     sys.exit(code)
+
+
+def parts_for_people(data: Path, registry: Any, desk_at: str | None) -> dict[str, tuple[str, ...]]:
+    """Commands of the desk and of who tells people; a desk nobody can sign in to gets a token, shown once."""
+    if desk_at is None:
+        return {}
+    chief = next((p for p in registry.persons if {"act", "mark"} <= set(p.rights)), None)
+    if chief is None:
+        click.echo("envstream: no desk: nobody in this registry may use it (docs/registry.md: [[person]])", err=True)
+        return {}
+    from desk.web.tokens import Tokens, TokensError, issue
+
+    tokens = Path(os.environ.get("ENVSTREAM_DESK_TOKENS", data / "desk-tokens.toml"))
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        if not Tokens(tokens):
+            click.echo(
+                f"envstream: desk http://{desk_at}: sign in as {chief.name} with {issue(tokens, chief.id)}", err=True
+            )
+            click.echo("envstream: shown once; for others: envstream desk token PERSON", err=True)
+    except TokensError as error:
+        fail(error)
+    except OSError as error:
+        fail(f"{data}: {error.strerror}: give a folder that can be written with --data")
+    return {"desk": ("desk", "--listen", desk_at, "--tokens", str(tokens)), "notify": ("notify",)}
 
 
 # ---- one part, for production
@@ -259,6 +296,7 @@ def broker(leash: bool, log_level: str) -> None:
 @click.option("--metrics", help="HOST:PORT on which Prometheus finds /metrics; none unless given")
 @ways_options
 @click.option("--journal", type=click.Path(path_type=Path), hidden=True)
+@click.option("--waits-for-desk", is_flag=True, hidden=True)
 @part_options
 def gateway(
     bootstrap: str,
@@ -271,6 +309,7 @@ def gateway(
     ingest_http: str | None,
     ingest_folder: Path | None,
     journal: Path | None,
+    waits_for_desk: bool,
     leash: bool,
     log_level: str,
 ) -> None:
@@ -284,6 +323,7 @@ def gateway(
     begin_part(leash, log_level)
     import asyncio
 
+    from desk.view import READER as DESK
     from streams.gateway_service import GatewayError, GatewayPlan, serve
     from streams.view import READER
 
@@ -296,7 +336,7 @@ def gateway(
         control_port=registry.receive.control_port if control_port is None else control_port,
         journal_folder=journal,
         clock=clock,
-        extra_readers=(READER,) if journal is not None else (),
+        extra_readers=(READER, *((DESK,) if waits_for_desk else ())) if journal is not None else (),
         metrics=(at := address(metrics, "--metrics", "")) and (at.host, at.port) if metrics else None,
         ingest=ways_in("--ingest-http", ingest_http, ingest_folder),
     )
@@ -444,6 +484,55 @@ def sink(bootstrap: str, spool: Path | None, epoch: str, embedded: bool, leash: 
 
 @main.command()
 @bootstrap_option
+@click.option("--embedded", is_flag=True, hidden=True)
+@click.option("--control", help="HOST:PORT of the gateway's control connection, with --embedded", hidden=True)
+@click.option(
+    "--secrets", type=click.Path(path_type=Path), help="TOML file of the channels' secrets, readable by its owner only"
+)
+@click.option("--robots", metavar="URL", help="a drill: fakes at this address get every request, no provider does")
+@click.option("--metrics", metavar="HOST:PORT", help="Prometheus finds /metrics there: deliveries, age of ticks")
+@part_options
+def notify(
+    bootstrap: str,
+    embedded: bool,
+    control: str | None,
+    secrets: Path | None,
+    robots: str | None,
+    metrics: str | None,
+    leash: bool,
+    log_level: str,
+) -> None:
+    """Tell people: notices by DingTalk, WeCom, Feishu, webhook, SMS and mail; one of it for a district.
+
+    Secrets of channels come from ENVSTREAM_SECRET_<NAME>, or the TOML file of --secrets (table [secret]); <NAME> is
+    what the registry says (docs/notify.md). Nobody is told from a virtual log, but with --robots.
+    """
+    if embedded != bool(control):
+        fail("notify: --embedded and --control belong together")
+    if robots is not None and not robots.startswith(("http://", "https://")):
+        fail(f"--robots {robots}: write it as http://HOST:PORT")
+    can_listen({"--metrics": metrics})
+    begin_part(leash, log_level)
+    import asyncio
+
+    from desk.notify.service import NotifyError, NotifyPlan, serve
+
+    control_at = address(control, "--control", "") if control else None
+    plan = NotifyPlan(
+        bootstrap=bootstrap,
+        control=(control_at.host, control_at.port) if control_at is not None else None,
+        secrets_file=secrets,
+        robots=(robots or "").rstrip("/"),
+        metrics=(at := address(metrics, "--metrics", "")) and (at.host, at.port) if metrics else None,
+    )
+    try:
+        asyncio.run(serve(plan, lambda told: ready(ready="notify", **told)))
+    except NotifyError as error:
+        fail(error)
+
+
+@main.command()
+@bootstrap_option
 @click.option("--partitions", type=click.IntRange(1, 1000), default=4, show_default=True)
 @click.option("--replication", type=click.IntRange(1, 10), default=1, show_default=True)
 def init(bootstrap: str, partitions: int, replication: int) -> None:
@@ -455,6 +544,104 @@ def init(bootstrap: str, partitions: int, replication: int) -> None:
         for line in initialise(bootstrap, partitions, replication, os.environ):
             click.echo(line)
     except AdminError as error:
+        fail(error)
+
+
+# ---- the duty desk
+
+
+tokens_option = click.option(
+    "--tokens",
+    type=click.Path(path_type=Path),
+    envvar="ENVSTREAM_DESK_TOKENS",
+    default="desk-tokens.toml",
+    show_default=True,
+    help="file of the tokens' hashes, readable by its owner only",
+)
+
+
+@main.group("desk", invoke_without_command=True)
+@bootstrap_option
+@click.option("--control", metavar="HOST:PORT", help="gateway's control connection: what is decided is written by it")
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8088", show_default=True, help="where pages are")
+@tokens_option
+@click.option("--cert", type=click.Path(path_type=Path), help="PEM certificate: HTTPS instead of HTTP")
+@click.option("--key", type=click.Path(path_type=Path), help="its PEM key")
+@click.option("--proxy", is_flag=True, help="a reverse proxy stands before it: believe its X-Forwarded headers")
+@click.option("--embedded", is_flag=True, hidden=True)
+@part_options
+@click.pass_context
+def desk_group(
+    context: click.Context,
+    bootstrap: str,
+    control: str | None,
+    listen: str,
+    tokens: Path,
+    cert: Path | None,
+    key: Path | None,
+    proxy: bool,
+    embedded: bool,
+    leash: bool,
+    log_level: str,
+) -> None:
+    """值班台 The duty desk: open alerts, hand-over, calendar, map, outlets, and what people enter (docs/desk.md).
+
+    \b
+    envstream desk token guo                         a token for a person of the registry, shown once
+    envstream desk --bootstrap kafka:9092            pages at http://127.0.0.1:8088; a live log on Kafka
+    envstream desk --control 127.0.0.1:9213          what is decided is written by the gateway: any log
+    """  # noqa: D301 - click looks for the character itself
+    if context.invoked_subcommand is not None:
+        return
+    if (cert is None) != (key is None):
+        fail("desk: --cert and --key belong together")
+    at = address(listen, "--listen", "")
+    through = address(control, "--control", "") if control else None
+    begin_part(leash, log_level)
+    import asyncio
+
+    from desk.web.service import DeskError, DeskPlan, serve
+
+    plan = DeskPlan(
+        bootstrap=bootstrap,
+        listen=(at.host, at.port),
+        tokens=tokens,
+        control=(through.host, through.port) if through is not None else None,
+        tls=(cert, key) if cert is not None and key is not None else None,
+        proxy=proxy,
+        embedded=embedded,
+    )
+    try:
+        asyncio.run(serve(plan, lambda told: ready(ready="desk", **told)))
+    except DeskError as error:
+        fail(error)
+
+
+@desk_group.command("token")
+@click.argument("person")
+@tokens_option
+@district_option
+@click.option("--revoke", is_flag=True, help="收回: the person can sign in no more, and is signed out")
+def desk_token(person: str, tokens: Path, district: Path, revoke: bool) -> None:
+    """登录令牌: make a token for PERSON (an id of the registry) and show it once; the last one no longer counts.
+
+    Only a hash is kept. A running desk takes it without a restart.
+    """
+    from desk.web.tokens import TokensError, issue
+    from desk.web.tokens import revoke as forget
+
+    try:
+        if revoke:
+            click.echo(f"{person}: 令牌已收回 revoked" if forget(tokens, person) else f"{person}: 没有令牌 had none")
+            return
+        known = {p.id: p for p in load_district(district).persons}
+        if person not in known:
+            fail(f"desk token: no person {person!r} in {district}: write an id of its [[person]], give --district")
+        if "read" not in known[person].rights:
+            fail(f"desk token: {person} has no right to read the desk: see rights of [[person]] in docs/registry.md")
+        click.echo(issue(tokens, person))
+        click.echo(f"envstream: token of {known[person].name}; it is shown once, {tokens} keeps its hash", err=True)
+    except TokensError as error:
         fail(error)
 
 
@@ -1244,9 +1431,10 @@ def check_scenarios_command(
     type=click.IntRange(0, 366),
     default=2,
     show_default=True,
-    help="quiet days with minutes, of the first seed",
+    help="how many of them, the last, have minutes",
 )
 @click.option("--enterprise", "enterprises", multiple=True, help="quiet days of these alone; all unless given")
+@click.option("--keep", type=click.Path(path_type=Path), help="a folder of finished runs: broken off, it goes on there")
 @click.option("--write", type=click.Path(path_type=Path), help="put the tables into this document, between its markers")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 def check_rules_command(
@@ -1255,6 +1443,7 @@ def check_rules_command(
     seeds: str,
     full_days: int,
     enterprises: tuple[str, ...],
+    keep: Path | None,
     write: Path | None,
     as_json: bool,
 ) -> None:
@@ -1286,17 +1475,61 @@ def check_rules_command(
                 seeds=chosen,
                 full_days=full_days,
                 enterprises=enterprises,
+                keep=keep,
                 progress=progress,
             )
         table = rule_rates.table(found)
         if write is not None:
             write.write_text(rule_rates.put_into(before, table), encoding="utf-8")
     except OSError as error:
-        fail(f"{write}: {error.strerror}")
+        fail(f"{error.filename or write}: {error.strerror}")
     except (PlanError, ScenarioError, rule_rates.RatesError) as error:
         fail(error)
     show(rule_rates.as_dict(found)) if as_json else click.echo(table, nl=False)
     sys.exit(0 if found.ok else 1)
+
+
+@check.command("week")
+@click.option(
+    "--district",
+    type=click.Path(path_type=Path),
+    default=EXAMPLE_DISTRICT,
+    help="the district's registry; the example district unless given",
+)
+@click.option("--days", type=click.IntRange(1, 60), default=7, show_default=True, help="to simulate")
+@click.option("--seed", type=int, default=1, show_default=True, help="of chance")
+@click.option("--scenario", "scenarios", multiple=True, help="a file or its name; all of the district unless given")
+@click.option("--full", default="all", show_default=True, help="days at full cadence: 3, or 2-4, or all")
+@click.option("--write", type=click.Path(path_type=Path), help="put the tables into this document, between its markers")
+def check_week_command(
+    district: Path, days: int, seed: int, scenarios: tuple[str, ...], full: str, write: Path | None
+) -> None:
+    """A week of the simulated district with its officers: alerts, notices per person, time to acknowledge.
+
+    \b
+    envstream check week
+    envstream check week --days 3 --scenario exceedance --scenario silent
+    """  # noqa: D301 - click looks for the character itself
+    set_up_logging("error")
+    from agents import alert_week
+    from streams.simulator.planning import PlanError, plan_of
+    from streams.simulator.simulate import folder_of
+
+    registry = load_district(district)
+    names = scenarios or tuple(sorted(path.stem for path in folder_of(district).glob("*.toml")))
+    try:
+        before = write.read_text(encoding="utf-8") if write is not None else ""
+        if write is not None:
+            alert_week.put_into(before, "")  # the document has a place, before minutes are spent
+        plan = plan_of(registry, district, days=days, seed=seed, scenarios=names, full=(full,))
+        table = alert_week.table(alert_week.run_week(registry, plan)) + "\n"
+        if write is not None:
+            write.write_text(alert_week.put_into(before, table), encoding="utf-8")
+    except OSError as error:
+        fail(f"{error.filename or write}: {error.strerror}")
+    except (PlanError, alert_week.WeekError) as error:
+        fail(error)
+    click.echo(table, nl=False)
 
 
 # ---- the law, without a broker

@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,6 +54,8 @@ class UpPlan:
         ingest_http: where the gateway takes readings by HTTP too, ``HOST:PORT``; None for nowhere.
         ingest_folder: from which it takes CSV files too; None for none.
         as_json: the summary as JSON.
+        people: further parts for people, by name: words of a command that takes ``--bootstrap``, ``--embedded`` and
+            the gateway's ``--control``.
     """
 
     folder: Path
@@ -66,6 +69,7 @@ class UpPlan:
     ingest_http: str | None = None
     ingest_folder: Path | None = None
     as_json: bool = False
+    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def run_up(plan: UpPlan) -> int:
@@ -131,6 +135,9 @@ class _Run:
         self.plan = plan
         self.folder, self.registry, self.feed = plan.folder, plan.registry, plan.feed
         self.port, self.control_port = plan.port, plan.control_port
+        if plan.people and not self.control_port:  # they are told where it is before the gateway has found it
+            with contextlib.closing(listen_on("127.0.0.1", 0)) as free:
+                self.control_port = free.getsockname()[1]
         self.begun = time.monotonic()
         self.stop = asyncio.Event()
         self.supervisor = Supervisor(plan.folder, say, self._commands)
@@ -140,7 +147,7 @@ class _Run:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt)
-        say("starting broker, worker, sink and gateway …")
+        say(f"starting broker, worker, sink{''.join(f', {name}' for name in self.plan.people)} and gateway …")
         try:
             summary = await self.supervisor.run(self.stop, self._once if self.feed else None, self._started)
         except SupervisorError as error:
@@ -168,7 +175,9 @@ class _Run:
             self.view.close()
         self.view = View(bootstrap)
         kafka = ["--bootstrap", bootstrap]
+        control = ["--control", f"127.0.0.1:{self.control_port}"]
         return {
+            **{name: [*words, *kafka, *control, "--embedded"] for name, words in self.plan.people.items()},
             "worker": ["worker", *kafka, "--embedded"],
             "sink": ["sink", *kafka, "--embedded", "--epoch", epoch, "--spool", str(self.folder / "spool")],
             "gateway": [
@@ -189,6 +198,7 @@ class _Run:
                 *(["--metrics", self.plan.metrics] if self.plan.metrics else []),
                 *(["--ingest-http", self.plan.ingest_http] if self.plan.ingest_http else []),
                 *(["--ingest-folder", str(self.plan.ingest_folder)] if self.plan.ingest_folder else []),
+                *(["--waits-for-desk"] if "desk" in self.plan.people else []),
             ],
         }
 

@@ -28,6 +28,8 @@ BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.5, 30.0
 HEALTHY_S = 60.0
 LOG_BYTES = 5_000_000
 EXIT_USAGE = 2
+AFTER_THE_REST = ("notify",)
+"""Started when the journal is in the broker: what was told to whom must be known before anybody is told."""
 
 
 class SupervisorError(RuntimeError):
@@ -142,10 +144,13 @@ class Supervisor:
         if dead is not None or stopping.done():
             return dead
         self.bootstrap = broker.ready.result()["bootstrap"]
-        parts = [await self.spawn(name, line) for name, line in self.commands(self.bootstrap, self.epoch).items()]
+        lines = self.commands(self.bootstrap, self.epoch)
+        parts = [await self.spawn(name, line) for name, line in lines.items() if name not in AFTER_THE_REST]
         dead = await self._await_ready(parts, stopping)
         if dead is None and not stopping.done():
             self.gateway = self.parts["gateway"].ready.result()
+            parts = [await self.spawn(name, line) for name, line in lines.items() if name in AFTER_THE_REST]
+            dead = await self._await_ready(parts, stopping)
         return dead
 
     async def _await_ready(self, parts: list[Part], stopping: asyncio.Task[Any]) -> Part | None:
@@ -203,7 +208,9 @@ class Supervisor:
 
     async def _stop_all(self) -> None:
         # Writers first, the broker last, so that nothing dies of a missing broker.
-        for name in ("gateway", "worker", "sink", "broker"):
+        order = ("gateway", "worker", "sink")
+        people = [name for name in self.parts if name not in (*order, "broker")]
+        for name in (*order[:1], *people, *order[1:], "broker"):
             part = self.parts.get(name)
             if part is not None:
                 await stop_process(part.process)

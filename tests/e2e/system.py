@@ -89,7 +89,7 @@ def up(folder: Path, *words: str) -> Iterator[Up]:
     errors = folder / "up.err"
     with open(errors, "w") as err:
         process = subprocess.Popen(
-            [*ENVSTREAM, "up", "--data", str(folder), "--port", "0", "--control-port", "0", *words],
+            [*ENVSTREAM, "up", "--no-people", "--data", str(folder), "--port", "0", "--control-port", "0", *words],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True,
         )  # fmt: skip
     try:

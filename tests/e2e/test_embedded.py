@@ -224,7 +224,7 @@ def test_the_parts_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     folder.mkdir()
     process = subprocess.Popen(
-        [*system.ENVSTREAM, "up", "--data", str(folder), "--port", "0", "--control-port", "0"],
+        [*system.ENVSTREAM, "up", "--no-people", "--data", str(folder), "--port", "0", "--control-port", "0"],
         cwd=system.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     told = system.Up(process, folder)  # type: ignore[arg-type]
