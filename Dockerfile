@@ -1,4 +1,4 @@
-# envstream: gateway, worker, sink and init are one image; the command says which. See docker-compose.yml.
+# envstream: all parts of it are one image; the command says which. See docker-compose.yml.
 
 FROM python:3.12.12-slim-bookworm AS build
 WORKDIR /src

@@ -27,7 +27,18 @@ def filled(text: str) -> str:
 
 
 def test_it_has_the_parts_of_the_design() -> None:
-    assert set(SERVICES) == {"kafka", "influxdb", "grafana", "init", "gateway", "worker", "sink", "ingest"}
+    assert set(SERVICES) == {
+        "kafka",
+        "influxdb",
+        "grafana",
+        "init",
+        "gateway",
+        "worker",
+        "sink",
+        "ingest",
+        "notify",
+        "desk",
+    }
     assert "version" not in COMPOSE, "no version key: Compose ignores it and warns"
 
 
@@ -110,6 +121,7 @@ def test_only_what_a_person_or_a_logger_needs_is_published_and_on_loopback_first
         "grafana": ["127.0.0.1:3000:3000"],
         "gateway": ["127.0.0.1:9212:9212"],
         "ingest": ["127.0.0.1:9220:9220"],
+        "desk": ["127.0.0.1:8088:8088"],
     }
 
 
