@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, cast
@@ -78,6 +78,7 @@ def simulate(
     kinds: Collection[str],
     enterprises: Collection[str] = (),
     step_ms: int = STEP_MS,
+    keep: Callable[[list[Record]], object] | None = None,
 ) -> Run:
     """Simulate a plan into a log.
 
@@ -87,12 +88,15 @@ def simulate(
         kinds: of sources that speak: air, water, emission.
         enterprises: that speak; all unless given.
         step_ms: packets of how long are received at one instant.
+        keep: takes what is written, as it is written; unless given, it is in the run's records.
     """
-    return asyncio.run(_simulate(registry, with_only(registry, kinds, enterprises), plan, step_ms))
+    return asyncio.run(_simulate(registry, with_only(registry, kinds, enterprises), plan, step_ms, keep))
 
 
-async def _simulate(registry: Registry, speaking: Registry, plan: Plan, step_ms: int) -> Run:
-    writer = _Memory()
+async def _simulate(
+    registry: Registry, speaking: Registry, plan: Plan, step_ms: int, keep: Callable[[list[Record]], object] | None
+) -> Run:
+    writer = _Memory(keep)
     gateway = Gateway(cast(Writer, writer), registry, WriterClock(VIRTUAL))
     await writer.append(gateway.intake.registry_records())
     writing = asyncio.create_task(gateway.intake.run())
@@ -113,6 +117,8 @@ async def _simulate(registry: Registry, speaking: Registry, plan: Plan, step_ms:
             elif item.what == CUT:
                 lines.pop(item.mn, None)
         while gateway.intake.waiting or any(line.waiting for line in lines.values()):
+            if writing.done():
+                writing.result()  # whoever takes what is written has raised
             await asyncio.sleep(0)
         for session in gateway.sessions.values():
             if session.clock_off:
@@ -124,15 +130,16 @@ async def _simulate(registry: Registry, speaking: Registry, plan: Plan, step_ms:
 class _Memory:
     """What a gateway's intake needs of a writer."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[list[Record]], object] | None) -> None:
         self.name = _NAME
         self.partitions = topics.EMBEDDED_PARTITIONS
         self.journal = None
         self.busy = False
         self.records: list[Record] = []
+        self._keep = keep or self.records.extend
 
     async def append(self, records: list[Record], *, wait: bool = True, keep: bool = True) -> None:
-        self.records += records
+        self._keep(records)
 
 
 class _Wire(asyncio.Transport):

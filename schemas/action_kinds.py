@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from schemas import times, units
+from schemas import alerts, hj212_codes, times, units
 from schemas.action_words import CATEGORIES, LAB_ITEMS, MARK_NAMES, MARKS
 from schemas.blocks import Action, number
 from schemas.registry import AIR_FACTORS
@@ -20,6 +20,17 @@ NOT_IN_PLAN: Final = "/"
 INVALID: Final = "invalid"
 VALID: Final = "valid"
 """Of a correction: judged invalid (RM); what was sent stands although it was flagged."""
+
+DRIFTS: Final = ("zero_drift", "span_drift")
+"""Of a quality check at an outlet: drift found, in % of the span."""
+SECTION_CHECKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "zero_drift": ("found", "before", "span"),
+    "span_drift": ("found", "before", "span"),
+    "span": ("found", "standard"),
+    "recovery": ("found", "unspiked", "added"),
+}
+"""Of a quality check at a section: the numbers of each, in the item's unit; the last is what it is a share of."""
+_SECTION_NUMBERS: Final = tuple(dict.fromkeys(name for each in SECTION_CHECKS.values() for name in each))
 
 MOST_NAMED: Final = 12
 """Words an error lists."""
@@ -111,6 +122,25 @@ def _decimal(value: str, subject: Subject) -> str:
         return str(error)
 
 
+def _signed(value: str, subject: Subject) -> str:
+    return _decimal(value.removeprefix("-"), subject)
+
+
+def _only_of(word: str, check: Check) -> Check:
+    def only(value: str, subject: Subject) -> str:
+        return check(value, subject) if subject.word in ("", word) else f"only checks of {word}s have it"
+
+    return only
+
+
+def _of_outlet(check: Check) -> Check:
+    return _only_of("outlet", check)
+
+
+def _of_section(check: Check) -> Check:
+    return _only_of("section", check)
+
+
 def _above_zero(value: str, subject: Subject) -> str:
     return _decimal(value, subject) or ("" if value.strip("0.") else "must be above 0")
 
@@ -179,6 +209,51 @@ def _published(action: Action) -> Iterator[str]:
         yield f"category = {category}: level {level} is {CATEGORIES[int(level) - 1]}"
 
 
+def _checked(action: Action) -> Iterator[str]:
+    if action.withdrawn:
+        return
+    yield from _of_outlets(action)
+    check = action.data.get("check")
+    if check is None:
+        if "result" not in action.data:
+            yield "result is missing"
+    elif "factor" not in action.data:
+        yield f"factor is missing: write of which analyser {check} is"
+    numbers = () if check is None else SECTION_CHECKS.get(check)
+    if numbers is None:  # said elsewhere
+        return
+    if missing := [name for name in numbers if name not in action.data]:
+        yield f"{', '.join(missing)} is missing: check = {check} has {', '.join(numbers)}"
+    if strange := [name for name in _SECTION_NUMBERS if name in action.data and name not in numbers]:
+        cure = f"check = {check} has {', '.join(numbers)}" if check else f"name the check: {', '.join(SECTION_CHECKS)}"
+        yield f"{', '.join(strange)}: {cure}"
+
+
+def _of_outlets(action: Action) -> Iterator[str]:
+    factor, unit = action.data.get("factor"), action.data.get("unit")
+    if factor is None and (said := [name for name in (*DRIFTS, "reference") if name in action.data]):
+        yield f"factor is missing: write of which analyser {said[0]} is"
+    if ("reference" in action.data) != (unit is not None):
+        yield "reference and unit stand together: reference = 42, unit = mg/m3"
+    elif factor is not None and unit is not None and (complaint := _leads_nowhere(factor, unit)):
+        yield f"unit = {unit}: {complaint}"
+
+
+def _leads_nowhere(factor: str, unit: str) -> str:
+    """Why a value in this unit is none of a factor of an outlet, or "": also where nobody publishes that factor."""
+    complaint = ""
+    for medium in (hj212_codes.GAS, hj212_codes.WATER):
+        known = hj212_codes.factor_of_name(factor, medium)
+        if known is not None:
+            try:
+                units.ratio(unit, known.unit)
+            except units.UnitError as error:
+                complaint = str(error)
+            else:
+                return ""
+    return complaint
+
+
 def _some(action: Action) -> Iterator[str]:
     if not action.data and not action.withdrawn:
         yield "data: name at least one item, such as TP=0.12 or Hg=<0.00004"
@@ -190,6 +265,23 @@ _LEVELS: Final = ("1", "2", "3", "4", "5", "6")
 _SOURCE: Final[Mapping[str, Check]] = {"source": _text}
 """The document it stands on (通报, 文号)."""
 _AIR: Final = ("air",)
+
+
+def _on_episode(
+    name: str, zh: str, en: str, data: Mapping[str, Check] | None = None, required: tuple[str, ...] = ()
+) -> Kind:
+    """A kind of action on an episode; its subject is the episode's, its period from the episode's begin on."""
+    return Kind(
+        name,
+        zh,
+        en,
+        {"area": _AIR, "station": _AIR, "section": ("water",), "outlet": ("emission",), "enterprise": ("emission",)},
+        "any",
+        {"episode": _text, **(data or {})},
+        ("episode", *required),
+        part=("episode",),
+    )
+
 
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
@@ -283,9 +375,35 @@ KINDS: Final[Mapping[str, Kind]] = {
             "result of a quality check",
             {"section": ("water",), "station": _AIR, "outlet": ("emission",)},
             "any",
-            {"result": _word("passed", "failed"), "factor": _measured, **_SOURCE},
-            ("result",),
-            part=("factor",),
+            {
+                "result": _word("passed", "failed"),
+                "factor": _measured,
+                **dict.fromkeys(DRIFTS, _of_outlet(_signed)),
+                "reference": _of_outlet(_above_zero),
+                "unit": _of_outlet(_unit),
+                "check": _of_section(_word(*SECTION_CHECKS)),
+                **dict.fromkeys(_SECTION_NUMBERS, _of_section(_signed)),
+                **{names_[-1]: _of_section(_above_zero) for names_ in SECTION_CHECKS.values()},
+                **_SOURCE,
+            },
+            part=("factor", "check"),
+            together=_checked,
+        ),
+        _on_episode(alerts.ACKNOWLEDGE, "确认告警", "acknowledge an alert"),
+        _on_episode(alerts.HAND_BACK, "退回告警", "hand an alert back"),
+        _on_episode(alerts.HANDLE, "开始处置", "handle an alert"),
+        _on_episode(alerts.NOTE, "处置记录", "note on an alert"),
+        _on_episode(
+            alerts.CLOSE, "关闭告警", "close an alert", {"cause": _word(*alerts.CAUSES), "measure": _text}, ("cause",)
+        ),
+        _on_episode(alerts.FALSE, "判为误报", "false alarm", {"cause": _word(*alerts.CAUSES)}),
+        Kind(
+            alerts.TAKE_OVER,
+            "交接班",
+            "take over the shift",
+            {"district": ("air", "water", "emission")},
+            "any",
+            {"from": _text},
         ),
     )
 }

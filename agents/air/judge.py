@@ -25,8 +25,10 @@ from agents.air.days import Days
 from agents.air.periods import Periods
 from agents.air.published import Published
 from agents.air.when import COMPLETE_S, GRACE_S, MINUTES_GRACE_S, VERSION_DAYS, WARM_DAYS, last_closed, name_of, split
+from agents.alerts import Alerts
 from agents.silence import Silence
 from schemas import blocks, times
+from schemas.messages import Condition
 from schemas.registry import Area
 from streams.state.columns import (
     MINUTE_PAST_MS,
@@ -56,9 +58,11 @@ class AirJudge(Judge):
         self.periods = Periods(self, self.days)
         self.published = Published(self, self.cells, self.days)
         self.silence = Silence(self, "air", self.cells.there)
+        self.alerts = Alerts(self, "air")
         self._touched: set[tuple[str, int]] = set()  # (station, end of hour) to derive
         self._minute_hours: dict[int, set[str]] = defaultdict(set)  # open hours by end, and who sends minutes of them
-        self._recalled: set[tuple[str, int]] = set()
+        self._recalled: set[tuple[str, int]] = set()  # what was said of these is remembered
+        self._stood: set[tuple[str, int]] = set()  # touched ones that had come, and counted, before
 
     # ---- hooks
 
@@ -72,6 +76,7 @@ class AirJudge(Judge):
     def begin(self) -> None:
         """Set the timers, and derive again what is open; it was said before."""
         now_s = self._now_s()
+        self.alerts.begin()
         self.silence.begin()
         today = times.day_of(now_s)
         last = last_closed(now_s)
@@ -106,6 +111,8 @@ class AirJudge(Judge):
 
     def on_action(self, action: blocks.Action) -> None:
         """A person decided something: what rests on it is derived again."""
+        if self.alerts.on_action(action):
+            return
         if action.what == "correction":
             self._touched |= self.cells.corrected(action)
         elif action.what in ("dust-day", "plan-exception"):
@@ -115,7 +122,7 @@ class AirJudge(Judge):
 
     def on_timer(self, key: Key, due_ms: int) -> None:
         """A timer fires."""
-        if self.silence.on_timer(key, due_ms):
+        if self.silence.on_timer(key, due_ms) or self.alerts.on_timer(key, due_ms):
             return
         due_s = due_ms // 1000
         if key[0] == _MINUTES:
@@ -135,16 +142,23 @@ class AirJudge(Judge):
             self.areas.check_complete(day, due_ms)
             self.timers.set((_COMPLETE,), (times.day_end(day + 1) + COMPLETE_S) * 1000)
 
+    def condition(self, condition: Condition) -> None:
+        """Publish a condition, and take it as an alert."""
+        super().condition(condition)
+        self.alerts.said(condition)
+
     def derive(self) -> None:
         """Everything that stands on the hours that changed."""
         if self._touched:
             touched, self._touched = sorted(self._touched), set()
+            stood, self._stood = self._stood, set()
             self._recalled.update(touched)
-            changed = self.cells.derive(touched)
-            for station, end, received in changed:
-                if self.cells.there(station, end):
-                    self.silence.came(station, end, received)
-            self.areas.changed(changed)
+            derived = self.cells.derive(touched)
+            for hour in derived:
+                if not self.quiet and self.cells.there(hour.station, hour.end):
+                    self.silence.came(hour.station, hour.end, hour.received)
+            # Said once more with the values that are known, an hour changes its cell alone.
+            self.areas.changed([hour for hour in derived if not (hour.same and (hour.station, hour.end) in stood)])
         self.areas.derive()
         self.periods.derive()
         self.published.derive()
@@ -176,8 +190,8 @@ class AirJudge(Judge):
         """Offer the readings of packets ``begin`` to ``end`` to their slots."""
         of_hours: list[tuple[int, int, int, int]] = []  # packet, row, period, version
         of_minutes: list[tuple[int, int, int, int]] = []
-        now_s = self._now_s()
-        oldest = times.day_of(now_s) - VERSION_DAYS
+        self._recall(block, begin, end)
+        oldest = times.day_of(self._now_s()) - VERSION_DAYS
         for i in range(begin, end):
             kind = block.periods[i]
             if kind == blocks.HOUR:
@@ -186,8 +200,9 @@ class AirJudge(Judge):
                 name = name_of(station, day)
                 if day < oldest and name not in self.hours:
                     continue  # too old for any report, and nobody keeps that day any more: it stays in `packets`
-                self._recall(station, at)
                 row, hour = self.hours.row(name), times.hour_index(at)
+                if self._is_said(station, at) and self.cells.in_time(station, at) and self.cells.there(station, at):
+                    self._stood.add((station, at))
                 self.hours.spoke(row, hour, f"{block.writer}:{block.first + i}")
                 judged = timeliness(at, block.received[i]) == ""
                 of_hours.append((i, row, hour, version_of(block.qn[i], judged)))
@@ -197,7 +212,6 @@ class AirJudge(Judge):
                 if at * 1000 < block.received[i] - MINUTE_PAST_MS or timeliness(at, block.received[i]):
                     continue  # its hour changes by an hour packet or a correction alone (design §6)
                 hour_end = -(-at // times.HOUR_S) * times.HOUR_S
-                self._recall(station, hour_end)
                 row = self.minutes.row(name_of(station, hour_end))
                 minute = (at - hour_end + times.HOUR_S - 1) // 60
                 of_minutes.append((i, row, minute, version_of(block.qn[i], True)))
@@ -215,13 +229,33 @@ class AirJudge(Judge):
         else:
             self._touched.add((station, hour_end))
 
-    def _recall(self, station: str, end: int) -> None:
-        """Before an hour changes that was said before a restart: derive what was said, so that it can be revised."""
-        if (station, end) in self._recalled or station in self._minute_hours.get(end, ()):
-            return
-        self._recalled.add((station, end))
-        if self.cells.spoken(station, end):
-            before, self._touched = self._touched, {(station, end)}
+    def _is_said(self, station: str, end: int) -> bool:
+        """Whether an hour is as it was said last: no minutes came since that wait for their hour to be over."""
+        return station not in self._minute_hours.get(end, ())
+
+    def _recall(self, block: blocks.Block, begin: int, end: int) -> None:
+        """Before hours change that were said and may be forgotten: derive what was said, so that it can be revised.
+
+        At once for all packets, and for the whole day of each station: who speaks of one hour of a day that is long
+        past speaks of the others next.
+        """
+        spoken_of = {
+            (block.sources[block.source[i]], -(-block.times[i] // times.HOUR_S) * times.HOUR_S)
+            for i in range(begin, end)
+            if block.periods[i] in (blocks.HOUR, blocks.MINUTE)
+        }
+        days = {
+            (station, times.day_of(end)) for station, end in spoken_of - self._recalled if self._is_said(station, end)
+        }
+        said = set()
+        for station, day in days:
+            for end in range(times.day_start(day) + times.HOUR_S, times.day_end(day) + 1, times.HOUR_S):
+                if (station, end) not in self._recalled and self._is_said(station, end):
+                    self._recalled.add((station, end))
+                    if self.cells.spoken(station, end):
+                        said.add((station, end))
+        if said:
+            before, self._touched = self._touched, said
             self.quiet = True
             self.derive()
             self.quiet = False

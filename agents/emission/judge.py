@@ -23,15 +23,17 @@ from collections import defaultdict
 
 import numpy as np
 
+from agents.alerts import Alerts
 from agents.emission.cells import Cells, Hour
 from agents.emission.clocks import CLOCK_OFF, Clocks
 from agents.emission.extras import Extras
 from agents.emission.facility import REVIEW_AFTER_S, Facility
 from agents.emission.judging import LATE, RULESET, Judging
 from agents.emission.ledger import Ledger
-from agents.emission.marks import Marks, hours_in
+from agents.emission.marks import KINDS, Marks, hours_in
 from agents.emission.plan import Plan, Plans, base_of
 from agents.emission.readings import BACKFILLED_BIT, TIMELY, qn_ms, unit_codes
+from agents.emission.records import QC
 from agents.emission.store import ColumnLists, Offers, Store
 from agents.emission.totals import Totals
 from agents.emission.tracks import Tracks
@@ -81,12 +83,14 @@ class EmissionJudge(Judge):
         self.totals = Totals(self)
         self.facility = Facility(self)
         self.silence = Silence(self, "emission", self.there)
+        self.alerts = Alerts(self, "emission")
         self.plans: Plans
         self._stores = {store.prefix: store for store in (self.hours, self.means, self.instants)}
         self._to_index: list[tuple[Store, int, str]] = []
         self._pending = Offers()
         self._touched: dict[tuple[str, int], tuple[str, int]] = {}  # hours to derive: why, and when that was received
         self._budgets: set[tuple[str, int]] = set()
+        self._made_so: dict[tuple[str, int], int] = {}  # hours derived last: when what made them so was received
         self._minute_hours: dict[int, set[str]] = defaultdict(set)
         self._recent: dict[tuple[str, int], dict[int, Hour]] = {}
         self._online: dict[tuple[str, int], tuple[int, int]] = {}
@@ -108,6 +112,7 @@ class EmissionJudge(Judge):
     def begin(self) -> None:
         """Set the timers, and derive what waited for them."""
         now_s = self._now_s()
+        self.alerts.begin()
         self.silence.begin()
         self.timers.set((_DAY,), (times.day_end(last_closed(now_s) + 1) + DAY_GRACE_S) * 1000)
         self.timers.set((_CLOCK,), (hour_of(now_s + 1)) * 1000)
@@ -125,9 +130,12 @@ class EmissionJudge(Judge):
 
     def on_action(self, action: blocks.Action) -> None:
         """A person decided something: the hours it speaks of are judged again, and those of its year's budgets."""
-        if action.what not in ("mark", "order", "maintenance"):
+        if self.alerts.on_action(action) or action.what not in KINDS:
             return
         self.marks.decided(action)
+        if action.what == QC:
+            self.facility.decided(action)
+            return
         cause = f"{action.what} {action.data.get('mark') or action.data.get('factor') or ''}".strip()
         cause += " withdrawn" if action.withdrawn else ""
         for outlet in self._outlets_of(action.subject):
@@ -140,7 +148,7 @@ class EmissionJudge(Judge):
 
     def on_timer(self, key: Key, due_ms: int) -> None:
         """A timer fires."""
-        if self.silence.on_timer(key, due_ms):
+        if self.silence.on_timer(key, due_ms) or self.alerts.on_timer(key, due_ms):
             return
         due_s = due_ms // 1000
         if key[0] == _MINUTES:
@@ -160,15 +168,21 @@ class EmissionJudge(Judge):
             self.timers.set((_DAY,), (times.day_end(day + 1) + DAY_GRACE_S) * 1000)
             self._grow_old(day)
 
+    def condition(self, condition: Condition) -> None:
+        """Publish a condition, and take it as an alert."""
+        super().condition(condition)
+        self.alerts.said(condition)
+
     def derive(self) -> None:
         """Everything that stands on the hours that changed."""
         while self._touched or self._budgets:
             touched, self._touched = self._touched, {}
+            self._made_so = {}
             if touched:
                 self._derive(touched)
             budgets, self._budgets = sorted(self._budgets), set()
             for outlet, year in budgets:
-                newest = max((why[1] for (source, _), why in touched.items() if source == outlet), default=0)
+                newest = max((at_ms for (source, _), at_ms in self._made_so.items() if source == outlet), default=0)
                 self._rebudget(outlet, year, "cap of marked hours", newest)
         self.totals.derive()
 
@@ -181,6 +195,7 @@ class EmissionJudge(Judge):
         by_outlet: dict[str, dict[int, int]] = defaultdict(dict)
         for hour in hours:
             cause, at_ms = causes.get((hour.source, hour.end), ("", hour.received))
+            self._made_so[hour.source, hour.end] = at_ms
             if hour.packets or hour.came:
                 self.silence.came(hour.source, hour.end, hour.received)
             if (hour.source, hour.end) in changed:

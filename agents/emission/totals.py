@@ -384,7 +384,7 @@ class Totals:
         )  # fmt: skip
         self._say(message, key(group, enterprise, message.kind, label), why, grows=through < end)
         for factor, projected in permits.items():
-            self._permit_condition(enterprise, group, factor, year, projected, through)
+            self._permit_condition(enterprise, group, factor, year, projected, through, why[0])
 
     def _project(
         self, permit: Fraction, factor: str, amounts: dict[str, Amount], outlets: list[str], year: int, through: int
@@ -429,7 +429,7 @@ class Totals:
         return [int(n) for n, there in zip(days.tolist(), known.tolist(), strict=True) if there]
 
     def _permit_condition(
-        self, enterprise: str, group: str, factor: str, year: int, projected: Projected, through: int
+        self, enterprise: str, group: str, factor: str, year: int, projected: Projected, through: int, at_ms: int
     ) -> None:
         name = f"{enterprise}|{factor}|{year}"
         before = self._permits.get(name) or ""
@@ -453,7 +453,7 @@ class Totals:
                 factor=factor,
                 since=begin,
                 until=times.day_end(through),
-                now=times.day_end(through) * 1000,
+                now=max(times.day_end(through) * 1000, at_ms),
                 origin="",
                 level=projected.level or before,
                 detail=detail,

@@ -18,9 +18,11 @@ import numpy.typing as npt
 from agents.emission.cells import CHECKS, REASONS, STANDSTILL
 from agents.emission.judging import RULESET
 from agents.emission.ledger import BACKFILLED, BINDING_BIT, HOURS, MAINTAINED, NOTHING
+from agents.emission.plan import Plan, strictest
 from schemas import times
 from schemas.messages import BEGAN, CONTINUES, ENDED, Condition
 from standards.emission import alerts
+from standards.emission.exact import text
 from standards.emission.limits import KINDS
 from streams.state.shelf import Shelf
 
@@ -165,6 +167,8 @@ class Tracks:
         detail = {"name": plan.outlet.name if plan.outlet is not None else outlet, "hours": str(run.hours)}
         if run.worst:
             detail["worst"] = alerts.GRADES[run.worst]
+        if rule in (OVER_LIMIT, NEAR_LIMIT) and state != ENDED:
+            detail |= self._measured(plan, factor, run.last)
         if why:
             detail["why"] = why
         self._judge.condition(
@@ -187,6 +191,17 @@ class Tracks:
                 registry=registry.digest,
             )
         )
+
+    def _measured(self, plan: Plan, factor: str, end: int) -> dict[str, str]:
+        """Value of an hour beside the strictest binding limit, in the published unit; empty where one is not known."""
+        hour = self._judge.hours_of(plan.source, times.day_of(end)).get(times.hour_index(end))
+        bound = strictest(plan.bounds.get(factor, ()), "hour")
+        value = hour.value_of(factor) if hour is not None else None
+        said = text(value, bound.places + 1) if bound is not None else None
+        if bound is None or said is None:
+            return {}
+        unit = next((channel.unit for channel in plan.channels if channel.name == factor), "")
+        return {"value": said, "limit": bound.text, "unit": unit}
 
 
 def _limits(

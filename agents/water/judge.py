@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from agents.alerts import Alerts
 from agents.silence import Silence
 from agents.water.arrivals import Arrivals
 from agents.water.cells import Cells
@@ -28,6 +29,7 @@ from agents.water.periods import Periods
 from agents.water.warnings import Warnings
 from agents.water.when import GRACE_S, VERSION_DAYS, WARM_DAYS, last_closed, name_of, split
 from schemas import blocks, times
+from schemas.messages import Condition
 from schemas.registry import Registry
 from streams.state.columns import NO_VALUE, Columns, columns, readings_of, timeliness
 from streams.state.judge import Judge
@@ -51,6 +53,7 @@ class WaterJudge(Judge):
         self.days = Days(self, self.hours)
         self.periods = Periods(self, self.days)
         self.silence = Silence(self, "water", self.hours.there)
+        self.alerts = Alerts(self, "water")
         self._touched: dict[tuple[str, int], int] = {}  # section, end of an hour: what made it so was received then
         self._groups_due: dict[str, int] = {}
         self._recalled: set[tuple[str, int]] = set()
@@ -117,6 +120,7 @@ class WaterJudge(Judge):
         """Set the timers, and derive again what is open; it was said before."""
         was, self.quiet = self.quiet, True
         now_s = self._now_s()
+        self.alerts.begin()
         self.silence.begin()
         self._closed = last_closed(now_s)
         self.timers.set((_DAY,), (times.day_end(self._closed + 1) + GRACE_S) * 1000)
@@ -161,6 +165,8 @@ class WaterJudge(Judge):
 
     def on_action(self, action: blocks.Action) -> None:
         """A person decided something: what rests on it is derived again."""
+        if self.alerts.on_action(action):
+            return
         self.hours.decided()
         for at in self._concerned(action):
             self._touched[at] = action.received
@@ -183,7 +189,7 @@ class WaterJudge(Judge):
 
     def on_timer(self, key: Key, due_ms: int) -> None:
         """A timer fires."""
-        if self.silence.on_timer(key, due_ms):
+        if self.silence.on_timer(key, due_ms) or self.alerts.on_timer(key, due_ms):
             return
         group = self.arrivals.on_timer(key)
         if group is not None:
@@ -209,6 +215,11 @@ class WaterJudge(Judge):
         ]
 
     # ---- deriving
+
+    def condition(self, condition: Condition) -> None:
+        """Publish a condition, and take it as an alert."""
+        super().condition(condition)
+        self.alerts.said(condition)
 
     def derive(self) -> None:
         """Everything that stands on the hours that changed."""

@@ -24,6 +24,7 @@ from schemas import blocks, topics
 from schemas import registry as registries
 from schemas.actions import Key as Decided
 from schemas.actions import holding
+from schemas.alerts import ALERT_ACTIONS
 from schemas.messages import Condition, Dead, Revision, encode
 from schemas.registry import Registry
 from streams.state.kernel import Output
@@ -43,6 +44,7 @@ class Judge(ABC):
     Attributes:
         registry: in force at this offset of the log; None before the first.
         now_ms: the log's now, epoch ms.
+        due_ms: due time of the timer that fires, epoch ms; None while none does.
         timers: keys and due times; derived, never stored.
         quiet: what is derived now was said before: publish nothing.
         place: topic/partition/offset of the message at hand.
@@ -52,6 +54,7 @@ class Judge(ABC):
         self.partition, self.partitions = partition, partitions
         self.registry: Registry | None = None
         self.now_ms: int | None = None
+        self.due_ms: int | None = None
         self.timers = Timers()
         self.quiet = False
         self.place = ""
@@ -119,8 +122,10 @@ class Judge(ABC):
             self.derive()
             while (fired := self.timers.pop(to_ms)) is not None:
                 self.now_ms = max(self.now_ms, fired[0])
+                self.due_ms = fired[0]
                 self.on_timer(fired[1], fired[0])
                 self.derive()
+                self.due_ms = None
                 yield
         self.now_ms = max(self.now_ms, to_ms)
 
@@ -252,7 +257,8 @@ class Judge(ABC):
             self.before_action(found)
             self.derive()
             self.quiet = was
-            self._shelve(found)
+            if found.what not in ALERT_ACTIONS:  # they are events: none of them holds
+                self._shelve(found)
             self.on_action(found)
         elif found.received:
             yield from self._advancing(found.received[0])

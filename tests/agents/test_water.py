@@ -293,6 +293,52 @@ def test_a_failed_check_without_one_before_reaches_back_a_day() -> None:
     assert counts == [6, 1, 0]  # 26 h … 50 h and on: no pass has come yet
 
 
+@pytest.mark.parametrize(
+    ("numbers", "passed"),
+    [
+        # water.md §7.8: (0.12 - 0.05) / 2.0 = 3.5 %; (1.83 - 2.0) / 2.0 = -8.5 %; (0.92 - 0.41) / 0.50 = 102 %
+        ({"check": "zero_drift", "found": "0.12", "before": "0.05", "span": "2.0"}, True),
+        ({"check": "span", "found": "1.83", "standard": "2.0"}, True),
+        ({"check": "recovery", "found": "0.92", "unspiked": "0.41", "added": "0.50"}, True),
+        # ±5 %, ±10 %, ±10 %, 80 to 120 %: at the limit, and just past it
+        ({"check": "zero_drift", "found": "0.15", "before": "0.05", "span": "2.0"}, True),
+        ({"check": "zero_drift", "found": "0.1501", "before": "0.05", "span": "2.0"}, False),
+        ({"check": "zero_drift", "found": "-0.0501", "before": "0.05", "span": "2.0"}, False),
+        ({"check": "span", "found": "1.8", "standard": "2.0"}, True),
+        ({"check": "span", "found": "1.7999", "standard": "2.0"}, False),
+        ({"check": "span_drift", "found": "1.8", "before": "2.0", "span": "2.0"}, True),
+        ({"check": "span_drift", "found": "1.7999", "before": "2.0", "span": "2.0"}, False),
+        ({"check": "recovery", "found": "0.81", "unspiked": "0.41", "added": "0.50"}, True),
+        ({"check": "recovery", "found": "0.8099", "unspiked": "0.41", "added": "0.50"}, False),
+        ({"check": "recovery", "found": "1.01", "unspiked": "0.41", "added": "0.50"}, True),
+        ({"check": "recovery", "found": "1.0101", "unspiked": "0.41", "added": "0.50"}, False),
+        # numbers go before the word; what cannot be a check leaves the word
+        ({"check": "span", "found": "1.0", "standard": "2.0", "result": "passed"}, False),
+        ({"check": "span", "found": "2.0", "standard": "2.0", "result": "failed"}, True),
+        ({"check": "span", "found": "2.0", "result": "passed"}, True),
+        ({"check": "span", "found": "9" * 18, "standard": "0.000001", "result": "passed"}, True),
+        ({"check": "span", "found": "2.0", "standard": "0", "result": "failed"}, False),
+    ],
+)
+def test_the_arithmetic_of_quality_checks_decides_what_counts(numbers: dict[str, str], passed: bool) -> None:
+    """Hours of ammonia in, a check at 14:00 between two good ones: what is left of the results."""
+    packets = results("upper", "NH3N", [f"0.{n}0" for n in range(1, 7)] + [f"0.{n}5" for n in range(1, 7)])
+    now = (START + 3 * DAY_S) * 1000
+
+    def check(hour: int, data: dict[str, str]) -> bytes:
+        begin = START + (hour - 1) * HOUR_S
+        return action("qc", "upper", begin, begin + HOUR_S, {"factor": "NH3N", **data}, now)
+
+    messages = [registry_message(), *(block([p], n) for n, p in enumerate(packets)), tick(START + 3 * DAY_S)]
+    messages += [check(2, {"result": "passed"}), check(14, numbers), check(26, {"result": "passed"})]
+    outputs = judge(messages)
+    at = CELL_FACTORS.index("NH3N")
+    reasons = [cells(outputs)["upper", START + h * HOUR_S]["reasons"][at] for h in range(1, 25)]
+    assert ("qc-failed" in reasons) is not passed
+    day = of_kind(outputs, "water-day")["upper", "2026-04-01"]
+    assert day["results"]["NH3N"] == (6 if passed else 1), "of a failed one the sample before the good check is left"
+
+
 def test_an_audit_of_a_section_is_heeded() -> None:
     """``schemas.actions`` lets nobody correct a section yet; the agent knows how."""
     packets = results("upper", "NH3N", ["0.10"] * 6)

@@ -15,7 +15,7 @@ from tests.agents import crashes
 
 START = times.parse_stamp("20260401000000")
 HOUR_S, DAY_S = 3600, 86_400
-COMPARED = (topics.CELLS, topics.VERDICTS, topics.CONDITIONS)
+COMPARED = (topics.CELLS, topics.VERDICTS, topics.CONDITIONS, topics.EPISODES)
 
 REGISTRY = """
 format = 1

@@ -27,7 +27,7 @@ from streams.view import Behind
 from tests.e2e import system
 
 PARTITIONS = 4
-SAID = (topics.CELLS, topics.VERDICTS, topics.CONDITIONS)
+SAID = (topics.CELLS, topics.VERDICTS, topics.CONDITIONS, topics.EPISODES, topics.NOTICES)
 SESSION_S = 6
 
 # ---- topics
