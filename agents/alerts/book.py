@@ -16,10 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+import msgspec
+
 from agents.alerts import step as steps
 from agents.alerts.step import Acted, Adopted, Alert, Child, ChildOver, Due, Event, Heard, MaintenanceChanged, Over
 from agents.alerts.step import date_of as _date_of
-from agents.alerts.words import CROWD, SILENCE, SILENT_CROWD
+from agents.alerts.words import CROWD, CROWDS, SILENCE, SILENT_CROWD
 from schemas import alerts, blocks
 from schemas.alerts import Episode, Member, Notice, Recipient
 from schemas.messages import ENDED, Condition
@@ -28,6 +30,8 @@ from standards import alerting
 _SUSPECT: Final = "suspect"
 _NOT_WORDS: Final = frozenset({"name", "mn", "evidence_from", "evidence_to"})
 _UNDER_WAY: Final = (*alerts.ACTIVE, alerts.RESOLVED)
+_ALSO_OF_PARTS: Final = {alerts.ACKNOWLEDGE: alerts.OPEN, alerts.CLOSE: alerts.RESOLVED}
+"""What is done to a whole is done to its parts that are in this state: who has it has them, its cause is theirs."""
 
 
 class Rows(Protocol):
@@ -148,10 +152,11 @@ class Book:
             return
         foreign = action.subject != alert.episode.subject
         event = Acted(action.id, action.what, action.by, text, action.data, foreign)
+        parts = sorted(self._parts.get(alert.episode.id, {})) if not foreign else []
         self._act(alert.episode.id, event, action.received)
-        if action.what == alerts.ACKNOWLEDGE and not foreign:
-            for part in sorted(self._parts.get(alert.episode.id, {})):
-                self._act(part, event, action.received, only=alerts.OPEN)
+        also = _ALSO_OF_PARTS.get(action.what, "")
+        for part in parts if also else ():
+            self._act(part, event, action.received, only=also)
 
     def due(self, name: str, timer: str, now: int) -> None:
         """A timer of an alert fires."""
@@ -241,8 +246,19 @@ class Book:
         alert = self._placed(alert, member, now)
         parent = self._alert(alert.episode.parent)
         if parent is not None and parent.crowd:
-            self._lift(parent, alert, member.level, now)
+            if parent.episode.state in alerts.FINAL:
+                alert = self._beyond(parent, alert, member.level)
+            else:
+                self._lift(parent, alert, member.level, now)
         self._apply(alert, Heard(member), now)
+
+    def _beyond(self, crowd: Alert, part: Alert, level: str) -> Alert:
+        """Whoever closed a crowd closed what its parts were then: what is worse, or begins again, is told by itself."""
+        e = part.episode
+        if e.state != alerts.RESOLVED and alerting.rank(level) <= alerting.rank(e.level):
+            return part
+        self._part(crowd.episode.id, e.id, None)
+        return msgspec.structs.replace(part, episode=msgspec.structs.replace(e, parent=""))
 
     def _placed(self, alert: Alert, member: Member, now: int) -> Alert:
         """The alert as a part of that of the section its water comes from, or of none when it is its own."""
@@ -277,7 +293,7 @@ class Book:
     def _lift(self, crowd: Alert, part: Alert, level: str, now: int) -> None:
         """A crowd has at least the level of its parts, before they are asked whether they are told by themselves."""
         higher = alerting.rank(level) > alerting.rank(crowd.episode.level)
-        if higher and crowd.episode.state not in alerts.FINAL:
+        if higher:
             self._apply(crowd, Child(part.episode.id, part.episode.name, level), now)
 
     def _crowd(self, alert: Alert, now: int) -> Alert | None:
@@ -357,15 +373,26 @@ class Book:
         return self.around.person(person)
 
     def maintained_until(self, episode: Episode, now: int) -> int:
-        """Until when the subject, or all that is wrong of it, is under maintenance."""
+        """Until when the subject, or all that is wrong of it, is under maintenance; of a crowd, all of its parts."""
+        if episode.about in CROWDS:
+            return self._all_maintained_until(episode.id, now)
         whole = self.around.maintained_until([episode.subject], now)
         parts = {m.subject for m in episode.members if m.open} - {episode.subject}
         return max(whole, self.around.maintained_until(sorted(parts), now) if parts else 0)
 
+    def _all_maintained_until(self, crowd: str, now: int) -> int:
+        ends = []
+        for part in (self._alert(name) for name, active in self._parts.get(crowd, {}).items() if active):
+            end = self.maintained_until(part.episode, now) if part is not None else 0
+            if not end:
+                return 0
+            ends.append(end)
+        return min(ends, default=0)
+
     def level_of(self, episode: str) -> str:
-        """Level of another episode, "" when it is not known any more."""
+        """Level of another episode, "" when nobody is told of it, or it is not known any more."""
         alert = self._alert(episode)
-        return alert.episode.level if alert is not None else ""
+        return alert.episode.level if alert is not None and not alert.episode.muted else ""
 
     def parts(self, episode: str) -> tuple[int, int]:
         """How many episodes are part of one, and how many of them are active."""

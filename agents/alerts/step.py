@@ -159,7 +159,7 @@ class World(Protocol):
         ...
 
     def level_of(self, episode: str) -> str:
-        """Level of another episode; "" when it is not known any more."""
+        """Level of another episode; "" when nobody is told of it, or it is not known any more."""
         ...
 
     def parts(self, episode: str) -> tuple[int, int]:
@@ -330,7 +330,7 @@ class _Step:
         """All of it may be over: at once, or when it has not come back for a while."""
         if self.episode.state not in alerts.ACTIVE or self._goes_on():
             return
-        self._cancel(*_URGENT, SPREAD)
+        self._cancel(TELL, ESCALATE, REMIND, SPREAD)  # who has it still has to do something if it comes back
         if hold_ms:
             self.alert.due[HOLD] = self.now + hold_ms
         else:
@@ -448,8 +448,8 @@ class _Step:
         if e.state == alerts.OPEN:
             e.state, e.holder = alerts.ACKNOWLEDGED, event.by
             e.acknowledged, e.acknowledged_by = self.now, event.by
-            self._cancel(*_URGENT, *self._quiet_timers())
-            if self.level.idle_ms and HOLD not in self.alert.due:
+            self._cancel(ESCALATE, REMIND, *self._quiet_timers())  # who is not told yet (TELL) still hears of it
+            if self.level.idle_ms:
                 self.alert.due[IDLE] = self.now + self.level.idle_ms
         elif event.what == alerts.TAKE_OVER or not e.holder:
             e.holder = event.by
@@ -461,7 +461,7 @@ class _Step:
         if e.state in (alerts.OPEN, alerts.ACKNOWLEDGED):
             e.state = alerts.HANDLING
         e.holder = event.by if e.state != alerts.RESOLVED or not e.holder else e.holder
-        self._cancel(*_URGENT, *self._quiet_timers())
+        self._cancel(ESCALATE, REMIND, IDLE, *self._quiet_timers())
 
     def _handed_back(self, event: Acted, text: str) -> bool:
         e = self.episode
@@ -502,7 +502,9 @@ class _Step:
             self._speak(alerts.REMINDER, self._so_far())
             self._arm(again=False)
         elif name == IDLE:
-            if self.episode.state == alerts.ACKNOWLEDGED and self._goes_on():
+            if HOLD in self.alert.due:
+                self.alert.due[IDLE] = self.alert.due[HOLD]
+            elif self.episode.state == alerts.ACKNOWLEDGED and self._goes_on():
                 self._open_again(alerts.UNACKNOWLEDGED, self.episode.holder)
         elif name == HOLD:
             if not self._goes_on():

@@ -356,6 +356,8 @@ def test_a_wave_down_the_river_is_one_alert_with_its_sections() -> None:
     assert water("middle", "", "ended") == []
     assert water("lower", "", "ended") == ["lower recovered", "upper recovered"]
     assert {e.state for e in story.alerts} == {"resolved"}
+    story.act("guo", alerts.CLOSE, upper, cause="weather")
+    assert {(e.state, e.cause) for e in story.alerts} == {("closed", "weather")}  # one cause
 
 
 def test_a_wave_that_arrives_when_it_is_over_above_opens_the_alert_above_again() -> None:
@@ -551,3 +553,93 @@ def test_texts_name_what_where_and_since_when_and_a_short_one_fits() -> None:
     assert "since 2026-04-06 07:00" in notice.text_en
     assert notice.short == "橙 名stack 氮氧化物 超标 08:00"
     assert all(len(n.short) <= 35 for n in story.notices)
+
+
+# ---- nothing red goes unsaid
+
+
+def said(story: Story, heard: int = 0) -> list[str]:
+    return [f"{n.reason} {n.level} {n.episode.split('|')[1]}" for n in story.notices[heard:]]
+
+
+def test_that_it_was_over_for_a_while_does_not_free_who_acknowledged_it_of_doing_something() -> None:
+    Story().play("""
+        0   | SO2 red          | first red: guo han wang zhao          | open red
+        5   | guo acknowledges |                                       | acknowledged
+        10  | SO2 ends
+        60  | SO2 red #2
+        65  |                  | unacknowledged red: guo han wang zhao | open red
+        66  | guo acknowledges
+        70  | SO2 ends #2
+        126 |                  |                                       | acknowledged
+        140 | SO2 red #3
+        144 |
+        145 |                  | unacknowledged red: guo han wang zhao | open red
+    """)
+    Story().play("""
+        0   | SO2 red             | first red: guo han wang zhao          | open red
+        5   | SO2 ends
+        6   | guo acknowledges
+        60  | SO2 red #2
+        66  |                     | unacknowledged red: guo han wang zhao | open red
+    """)
+
+
+def test_a_part_of_what_nobody_is_told_of_is_told_by_itself() -> None:
+    story = Story("water")
+    story.place.maintenance = {"upper": START + 60 * MINUTE}
+    story.condition("COD", "red", subject="upper", rule="water-level", origin="local")
+    linked = "g|upper|water-level|COD|"
+    story.condition("COD", "red", subject="lower", rule="water-level", origin="carried", linked=linked)
+    assert said(story) == ["first red lower"]
+    story.to(5)
+    story.act("guo", alerts.TAKE_OVER)
+    story.to(60)
+    assert said(story) == ["first red lower", "first red upper"]
+
+
+def test_a_crowd_is_under_maintenance_only_if_all_of_it_is() -> None:
+    story = Story()
+    story.place.maintenance = {"whole": START + 600 * MINUTE}
+    for n in range(6):
+        story.condition("SO2", "red" if n == 5 else "yellow", subject=f"stack{n}")
+    heard = len(story.notices)
+    story.to(2)
+    assert said(story, heard) == ["first red whole"]
+
+
+def test_a_crowd_that_somebody_takes_before_it_was_told_is_told_all_the_same() -> None:
+    story = Story()
+    for n in range(6):
+        story.condition("SO2", "red" if n == 5 else "yellow", subject=f"stack{n}")
+    heard = len(story.notices)
+    story.to(1)
+    story.act("guo", alerts.TAKE_OVER)
+    story.to(50)
+    assert said(story, heard) == ["first red whole"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("over", [False, True])
+def test_what_gets_worse_or_begins_again_after_its_crowd_was_closed_is_told_by_itself(
+    over: bool, restarts: bool
+) -> None:
+    story = Story()
+    for n in range(7):
+        story.condition("SO2", "red" if n == 5 else "yellow", subject=f"stack{n}")
+    story.to(3)
+    story.act("guo", alerts.TAKE_OVER)
+    (crowd,) = [e for e in story.alerts if e.about == "crowd"]
+    story.act("guo", alerts.CLOSE, crowd.id)
+    if restarts:
+        story.restart()
+    heard = len(story.notices)
+    if over:
+        story.condition("SO2", "", "ended", subject="stack6")
+        story.to(90)
+        story.condition("SO2", "yellow", subject="stack6", number="2")
+    else:
+        story.condition("SO2", "yellow", subject="stack6", until=story.now // 1000 + 3600)
+        assert said(story, heard) == []  # it was so when somebody closed it
+        story.condition("SO2", "red", subject="stack6")
+    assert said(story, heard) == ["first yellow stack6" if over else "first red stack6"]
