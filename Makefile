@@ -37,7 +37,7 @@ bench: setup ## speed and memory of this machine, printed; nothing is asserted
 	$(RUN)/python -m benchmarks
 
 chaos: setup ## kill -9 at random moments, twenty seeds, on the embedded broker and on a real Kafka
-	ENVSTREAM_CHAOS_SEEDS=20 $(RUN)/pytest -s -m whole tests/e2e/test_chaos.py tests/e2e/test_chaos_all.py tests/e2e/test_kafka.py tests/e2e/test_embedded.py
+	ENVSTREAM_CHAOS_SEEDS=20 $(RUN)/pytest -s -m whole tests/e2e/test_chaos.py tests/e2e/test_chaos_all.py tests/e2e/test_chaos_alerts.py tests/e2e/test_kafka.py tests/e2e/test_embedded.py
 
 wire: setup ## 500 loggers, a packet a second each, for two minutes; the broker frozen in the middle
 	ENVSTREAM_WIRE_SECONDS=120 $(RUN)/pytest -s -m whole tests/e2e/test_wire.py

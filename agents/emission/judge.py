@@ -243,6 +243,11 @@ class EmissionJudge(Judge):
                 self._recent[source, day] = held
         return held
 
+    def hour_of(self, source: str, end: int) -> Hour | None:
+        """An hour that anything was said of; of those derived last without deriving the others of its day."""
+        day, h = times.day_of(end), times.hour_index(end)
+        return self._recent.get((source, day), {}).get(h) or self.hours_of(source, day).get(h)
+
     def _spoken(self, source: str, end: int) -> bool:
         return (source, times.day_of(end)) in self.hours or (source, end) in self.means
 

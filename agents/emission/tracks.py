@@ -194,7 +194,7 @@ class Tracks:
 
     def _measured(self, plan: Plan, factor: str, end: int) -> dict[str, str]:
         """Value of an hour beside the strictest binding limit, in the published unit; empty where one is not known."""
-        hour = self._judge.hours_of(plan.source, times.day_of(end)).get(times.hour_index(end))
+        hour = self._judge.hour_of(plan.source, end)
         bound = strictest(plan.bounds.get(factor, ()), "hour")
         value = hour.value_of(factor) if hour is not None else None
         said = text(value, bound.places + 1) if bound is not None else None

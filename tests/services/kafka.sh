@@ -88,7 +88,7 @@ X
   setsid nohup java "${JOPT[@]}" "${LG[@]}" -cp "$L/*" kafka.Kafka "$D/server.properties" >>"$D/broker.log" 2>&1 </dev/null &
   echo $! > "$PIDF"
   for _ in $(seq 600); do
-    alive || { echo "broker died; tail of $D/broker.log:" >&2; tail -20 "$D/broker.log" >&2; exit 1; }
+    alive || { sleep 1; alive; } || { echo "broker died; tail of $D/broker.log:" >&2; tail -20 "$D/broker.log" >&2; exit 1; }
     if tail -c +$((off+1)) "$D/broker.log" | grep -q 'Kafka Server started'; then echo "up pid $(cat "$PIDF") bootstrap 127.0.0.1:$PORT"; return; fi
     sleep 0.1
   done; echo "timeout, see $D/broker.log" >&2; exit 1
