@@ -250,10 +250,11 @@ def parts_for_people(data: Path, registry: Any, desk_at: str | None) -> dict[str
     """Commands of the desk and of who tells people; a desk nobody can sign in to gets a token, shown once."""
     if desk_at is None:
         return {}
-    chief = next((p for p in registry.persons if {"act", "mark"} <= set(p.rights)), None)
-    if chief is None:
+    tell: dict[str, tuple[str, ...]] = {"notify": ("notify",)} if registry.persons else {}
+    first = max((p for p in registry.persons if "read" in p.rights), key=lambda p: len(p.rights), default=None)
+    if first is None:
         click.echo("envstream: no desk: nobody in this registry may use it (docs/registry.md: [[person]])", err=True)
-        return {}
+        return tell
     from desk.web.tokens import Tokens, TokensError, issue
 
     tokens = Path(os.environ.get("ENVSTREAM_DESK_TOKENS", data / "desk-tokens.toml"))
@@ -261,14 +262,14 @@ def parts_for_people(data: Path, registry: Any, desk_at: str | None) -> dict[str
         data.mkdir(parents=True, exist_ok=True)
         if not Tokens(tokens):
             click.echo(
-                f"envstream: desk http://{desk_at}: sign in as {chief.name} with {issue(tokens, chief.id)}", err=True
+                f"envstream: desk http://{desk_at}: sign in as {first.name} with {issue(tokens, first.id)}", err=True
             )
             click.echo("envstream: shown once; for others: envstream desk token PERSON", err=True)
     except TokensError as error:
         fail(error)
     except OSError as error:
         fail(f"{data}: {error.strerror}: give a folder that can be written with --data")
-    return {"desk": ("desk", "--listen", desk_at, "--tokens", str(tokens)), "notify": ("notify",)}
+    return {"desk": ("desk", "--listen", desk_at, "--tokens", str(tokens)), **tell}
 
 
 # ---- one part, for production

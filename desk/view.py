@@ -257,12 +257,18 @@ class View:
             found = list(self._deliveries.get(episode_id, {}).values())
         return sorted(found, key=lambda d: -d.at)
 
+    def stands_alone(self, episode: Episode) -> bool:
+        """Whether an open episode is shown by itself: a part is, unless its whole is open, told and at least as bad."""
+        with self._lock:
+            whole = self._open.get(episode.parent) if episode.parent else None
+        return whole is None or bool(whole.muted) or _RANK.get(whole.level, 0) < _RANK.get(episode.level, 0)
+
     def counts(self) -> dict[str, int]:
-        """Open episodes by level, those of a parent left out."""
+        """Active episodes by level, those that are shown within another left out."""
         found = dict.fromkeys(LEVELS, 0)
         with self._lock:
             for episode in self._open.values():
-                if episode.state in ACTIVE and not episode.parent:
+                if episode.state in ACTIVE and self.stands_alone(episode):
                     found[episode.level] = found.get(episode.level, 0) + 1
         return found
 
@@ -270,7 +276,7 @@ class View:
         """Ids of episodes of a level that nobody has acknowledged."""
         with self._lock:
             return sorted(
-                e.id for e in self._open.values() if e.level == level and e.state == ACTIVE[0] and not e.parent
+                e.id for e in self._open.values() if e.level == level and e.state == ACTIVE[0] and self.stands_alone(e)
             )
 
     def actions(self, most: int = MOST_ACTIONS) -> list[blocks.Action]:

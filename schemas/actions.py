@@ -24,9 +24,11 @@ import msgspec
 
 from schemas import times, units
 from schemas.action_kinds import INVALID, KINDS, NA, NOT_IN_PLAN, VALID, Kind, Subject, names, not_one_of
+from schemas.alerts import ALERT_ACTIONS
 from schemas.blocks import Action
 from schemas.registry import AIR_FACTORS, Area, Enterprise, Outlet, Registry, Section, Station
 from schemas.registry.tables import FIRST_YEAR, LAST_YEAR, shown
+from schemas.topics import READINGS_OF
 
 __all__ = [
     "INVALID", "KINDS", "NA", "NOT_IN_PLAN", "VALID", "Action", "Key", "Kind", "Subject",
@@ -137,6 +139,8 @@ def check(action: Action, registry: Registry, now_ms: int | None = None) -> list
 def find(action: Action, registry: Registry) -> Subject | str:
     """What a registry knows of the subject of an action of a known kind; a text: why it cannot be the subject."""
     kind = KINDS[action.what]
+    if (alert := _of_alert(action, registry)) is not None:
+        return alert
     known: dict[str, str] = {}
     for word in kind.subjects:
         for each in _ids(registry, word):
@@ -153,6 +157,15 @@ def find(action: Action, registry: Registry) -> Subject | str:
     if not enters:
         return f"subject {action.subject!r}: its group has no {' or '.join(kind.subjects[word])} source to judge by it"
     return Subject(word, action.subject, next(iter(groups), ""), enters, _factors(registry, word, action))
+
+
+def _of_alert(action: Action, registry: Registry) -> Subject | None:
+    """What an action on an alert is about: it goes where the alert is judged, wherever its subject is by now."""
+    group, bar, _ = action.data.get("episode", "").partition("|")
+    if action.what not in ALERT_ACTIONS or not bar:
+        return None
+    enters = tuple(k for k in READINGS_OF if group in {g.id for g in registry.groups_of(k)})
+    return Subject("alert", action.subject, group, enters) if enters else None
 
 
 def _ids(registry: Registry, word: str) -> Iterator[str]:

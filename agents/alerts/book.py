@@ -106,7 +106,7 @@ class Book:
     def begin(self) -> None:
         """All rows are back."""
         found = [alert for name in self.rows.names() if (alert := self.rows.get(name)) is not None]
-        for alert in sorted(found, key=lambda a: (a.episode.opened, a.episode.id)):
+        for alert in sorted(found, key=_order):
             self._index(None, alert)
         for firsts in self._firsts.values():
             firsts.sort()
@@ -135,7 +135,11 @@ class Book:
             self._heard(held, member, now)
         elif louder or alerting.rank(member.level) > alerting.rank(held.episode.level):
             self._apply(held, Over(member.id, member.until, revised=False), now)  # it goes on in the one that follows
-            self._open(condition, rule, member, now, follows=held.episode.id)
+            latest = self._alert(self._latest.get(self._key(condition, rule), ""))
+            if latest is not None and (latest.episode.state in alerts.ACTIVE or _is_again(latest, now)):
+                self._heard(latest, member, now)
+            else:
+                self._open(condition, rule, member, now, follows=held.episode.id)
 
     def action(self, action: blocks.Action) -> None:
         """A person did something. An action on an alert that is not here changes nothing."""
@@ -411,12 +415,12 @@ class Book:
         e = after.episode
         key = (e.subject, e.about)
         held = self._alert(self._latest.get(key, ""))
-        if held is None or held.episode.opened <= e.opened:
+        if held is None or _order(held) <= _order(after):
             self._latest[key] = e.id
         if before is None or before.episode.members != e.members:
             for member in e.members:
                 held = self._alert(self._of_condition.get(member.id, ""))
-                if held is None or held.episode.opened <= e.opened:
+                if held is None or _order(held) <= _order(after):
                     self._of_condition[member.id] = e.id
         if e.state in _UNDER_WAY:
             self._under_way[e.id] = None
@@ -454,6 +458,12 @@ class Book:
 
 def _member(alert: Alert | None, condition: str) -> Member | None:
     return next((m for m in alert.episode.members if m.id == condition), None) if alert is not None else None
+
+
+def _order(alert: Alert) -> tuple[int, int, str]:
+    """Which alert is the newer one, also of those that were opened in one instant."""
+    e = alert.episode
+    return e.opened, len(e.id), e.id
 
 
 def _is_again(alert: Alert, now: int) -> bool:

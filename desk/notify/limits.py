@@ -42,6 +42,11 @@ class Limits:
     pipeline_level: str
     kinds: dict[str, KindLimits] = field(default_factory=dict)
 
+    @property
+    def forget_ms(self) -> int:
+        """What is older is neither read again nor remembered, in milliseconds."""
+        return (self.reread_days + 2) * 86_400_000
+
 
 def read(document: dict[str, Any] | None = None) -> Limits:
     """The table of the package, or a document of its form.

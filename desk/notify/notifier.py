@@ -25,6 +25,7 @@ from desk.notify.lanes import Bundle, Job, Lane
 from desk.notify.limits import Limits
 from desk.notify.rates import Window
 from desk.notify.requests import Outcome
+from desk.notify.texts import RED
 from schemas.alerts import DIGESTED, FAILED, GAVE_UP, KEPT, SENDING, SENT, Delivery, Notice, Recipient
 from schemas.registry import Channel, Person, Registry
 
@@ -107,12 +108,15 @@ class Notifier:
         """Notices and persons that are not done."""
         return len(self._jobs)
 
-    def begin(self, rows: Iterable[Delivery]) -> None:
-        """Start with what was written before."""
+    def begin(self, rows: Iterable[Delivery], notices: Iterable[Notice] = ()) -> None:
+        """Start with what was written before; of ``notices`` the red ones do not count for their persons."""
         now = self._clock.now_ms()
+        red = {notice.id for notice in notices if notice.level == RED}
         counted: set[tuple[str, str, str]] = set()
         for row in rows:
             self.book.see(row)
+            if row.notice in red and row.state in (SENT, DIGESTED):
+                continue
             once = (row.person, row.state, row.digest or row.id)
             if once not in counted and now - row.at < _HOUR_MS:
                 counted.add(once)
@@ -146,7 +150,7 @@ class Notifier:
     def _take(self, notice: Notice, recipient: Recipient, logged: bool) -> None:
         key = (notice.id, recipient.person)
         told = self.book.of(*key)
-        if key in self._jobs:
+        if key in self._jobs or self._is_forgotten(notice):
             return
         if told.final:
             if told.gave_up:  # the process may have ended before the chief was told of it
@@ -175,6 +179,15 @@ class Notifier:
             return OLD
         unset = person is not None and not channels and person.role == "enterprise"
         return NO_CHANNELS if unset or not self._secrets else ""
+
+    def forget(self) -> None:
+        """Of a live log what is so old that it is not asked for again; of others any notice may come again."""
+        if self.mode == LIVE:
+            self.book.forget(self._clock.now_ms() - self._limits.forget_ms)
+
+    def _is_forgotten(self, notice: Notice) -> bool:
+        """Said again while a journal is judged anew: what became of it may be forgotten, and is not written again."""
+        return self.mode == LIVE and self._clock.now_ms() - notice.at > self._limits.forget_ms
 
     def _person(self, person: str) -> Person | None:
         try:
@@ -260,7 +273,8 @@ class Notifier:
                     words = UNKNOWN if job.unsure >= self._limits.unsure_most else ALL_FAILED
                     rows.append(self._row(job, GAVE_UP, words=words, final=True, channel=""))
         if outcome.ok:
-            for person in {job.person for job in bundle.jobs}:
+            # red, which nobody can hold back, must not use up what others may be told of
+            for person in {job.person for job in bundle.jobs if job.notice.level != RED}:
                 self._cap(person).note(now)
         return rows
 

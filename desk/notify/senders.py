@@ -28,6 +28,7 @@ from schemas.alerts import LEVEL_ZH
 from schemas.registry import Channel
 
 _MOST_ANSWER_BYTES = 64 * 1024
+_NO_ADDRESS = "the secret is no address that can be used"
 _TELLTALES = ("apprise", "urllib3", "requests", "requests_oauthlib")
 """Libraries whose log has addresses with tokens, at any level."""
 
@@ -66,7 +67,7 @@ class Poster:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):  # never came to sending
             return Outcome(False, code="no-connection", words="cannot be reached", again=True)
         except (aiohttp.InvalidURL, ValueError):
-            return Outcome(False, code="address", words="the secret is no address that can be used")
+            return Outcome(False, code="address", words=_NO_ADDRESS)
         except (aiohttp.ClientError, OSError, TimeoutError):
             return Outcome(False, code="no-answer", words="no answer: it may have gone out", again=True, unsure=True)
 
@@ -158,6 +159,8 @@ class Senders:
                 request = BUILDERS[channel.kind](words, message, now_ms, limits)
             except Unusable as error:
                 return Outcome(False, code="secret", words=str(error))
+            except ValueError:  # of a library: its words may show the address
+                return Outcome(False, code="address", words=_NO_ADDRESS)
             outcome = await self._poster.post(request, limits, needs_code=channel.kind != "webhook")
             body = request.body
         elif channel.kind == "sms":

@@ -165,8 +165,8 @@ class _Service:
             self._catch_up(begun.notices)
 
     def _start(self) -> None:
-        """As soon as there is a registry."""
-        if self.early is None or self.early.registry is None:
+        """As soon as there is a registry, and the log's clock is known: of a virtual log nobody is told, for ever."""
+        if self.early is None or self.early.registry is None or not (self.kind or self.plan.robots):
             return
         begun, registry = self.early, self.early.registry
         mode = TELL if self.kind == LIVE else VIRTUAL
@@ -186,7 +186,7 @@ class _Service:
             mode=mode,
             told=self.metrics.told,
         )
-        self.notifier.begin(begun.rows)
+        self.notifier.begin(begun.rows, begun.notices)
         self._catch_up(begun.notices)
 
     def _catch_up(self, notices: list[Notice]) -> None:
@@ -215,18 +215,18 @@ class _Service:
     def _is(self, kind: str) -> None:
         """The log's clock was decided."""
         self.kind = kind
-        if self.notifier is not None and self.notifier.mode == VIRTUAL and kind == LIVE:
-            self.notifier.mode = TELL
+        if self.notifier is None:
+            self._start()
 
     async def _look(self) -> None:
         now = self.clock.now_ms()
         self.metrics.tick_age.set((now - self.watch.heard_ms) / 1000)
+        if not self.kind and self.plan.control is not None and await self._ask_kind():
+            self._is(self.kind)
         if self.notifier is None or self.reader is None:
             return
         self.metrics.waiting.set(self.notifier.waiting)
-        self.notifier.book.forget(now - (self.limits.reread_days + 2) * _DAY_MS)
-        if not self.kind and self.plan.control is not None and await self._ask_kind():
-            self._is(self.kind)
+        self.notifier.forget()
         kafka = self.reader.kafka_silent_s() < self.limits.silent_s / 2
         notice = self.watch.look(now, self.notifier.registry, live=self.kind == LIVE, kafka=kafka)
         if notice is not None:

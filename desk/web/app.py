@@ -400,7 +400,15 @@ async def health(request: web.Request) -> web.StreamResponse:
 async def live(request: web.Request) -> web.StreamResponse:
     """Server-sent events."""
     left = _session(request).since + LASTS_S - time.time()
-    return await request.app[LIVE].serve(request, asyncio.get_running_loop().time() + max(left, 0))
+
+    def may() -> bool:  # a token or a right may be taken back meanwhile
+        try:
+            session = request.app[SESSIONS].of(request.cookies.get(COOKIE))
+        except TokensError:
+            return False
+        return session is not None and READ in rights_of(session.person, _registry(request))
+
+    return await request.app[LIVE].serve(request, asyncio.get_running_loop().time() + max(left, 0), may)
 
 
 # ---- pages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -99,8 +100,8 @@ class Live:
             else:
                 queue.put_nowait(event)
 
-    async def serve(self, request: web.Request, until: float) -> web.StreamResponse:
-        """One page's line, until the session ends (loop time) or the page goes."""
+    async def serve(self, request: web.Request, until: float, may: Callable[[], bool]) -> web.StreamResponse:
+        """One page's line, until the session ends (loop time), ``may`` says no before an event, or the page goes."""
         if len(self._pages) >= MOST_PAGES:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"}, text="too many open pages")
         response = web.StreamResponse(
@@ -114,7 +115,7 @@ class Live:
             while True:
                 async with asyncio.timeout_at(until):
                     event = await queue.get()
-                if event is None:
+                if event is None or not may():
                     break
                 await response.write(event)
         except (TimeoutError, ConnectionError):

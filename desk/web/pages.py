@@ -118,12 +118,12 @@ def last_told(deliveries: list[Delivery], names: People, say: Say) -> list[Told]
 
 
 def alerts_page(view: View, say: Say, query: dict[str, str]) -> dict[str, Any]:
-    """Open alerts, those with a parent left to it."""
+    """Open alerts; what is part of one that is at least as bad stands there."""
     level, kind = query.get("level", ""), query.get("kind", "")
-    every = [e for e in view.open_episodes() if not e.parent]
+    every = [e for e in view.open_episodes() if view.stands_alone(e)]
     found = [e for e in every if (not level or e.level == level) and (not kind or e.kind == kind)]
     pages = max(1, -(-len(found) // ON_A_PAGE))
-    page = min(max(1, int(query["page"]) if query.get("page", "").isdigit() else 1), pages)
+    page = min(max(1, _number(query.get("page", ""))), pages)
     names = People(view.registry)
     shown = found[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]
     return {
@@ -138,6 +138,11 @@ def alerts_page(view: View, say: Say, query: dict[str, str]) -> dict[str, Any]:
         "recovered": [one(view, e, names, say) for e in shown if e.state not in alerts.ACTIVE],
         "closed": [one(view, e, names, say) for e in view.closed_episodes(10)] if page == pages else [],
     }
+
+
+def _number(said: str) -> int:
+    """A whole number of a query, 0 for anything else."""
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0
 
 
 def one(view: View, episode: Episode, names: People, say: Say) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def handover_page(view: View, say: Say) -> dict[str, Any]:
     before = registry.roster.duty_at("officer", now_s) if registry is not None else None
     taken = [a for a in view.actions() if a.what == alerts.TAKE_OVER][-10:]
     return {
-        "list": [one(view, e, names, say) for e in view.open_episodes() if not e.parent][:200],
+        "list": [one(view, e, names, say) for e in view.open_episodes() if view.stands_alone(e)][:200],
         "open": sum(view.counts().values()),
         "counts": view.counts(),
         "on_duty": before,
@@ -195,7 +200,8 @@ def air_page(view: View, registry: Registry, say: Say, query: dict[str, str]) ->
     if area not in areas:
         area = next((a.id for a in registry.areas if a.kind == "district"), next(iter(areas), ""))
     today = times.date_of(times.day_of(view.now_s()))
-    year = int(query["year"]) if query.get("year", "").isdigit() and 2000 <= int(query["year"]) <= 2100 else today.year
+    year = _number(query.get("year", ""))
+    year = year if 2000 <= year <= 2100 else today.year
     days = view.days(area)
     budget = view.latest("air-budget", area)
     if budget is not None and times.date_of(times.day_of(budget.time)).year != year:

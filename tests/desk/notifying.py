@@ -187,8 +187,9 @@ class Desk:
     """A notifier with its clock, ledger and way."""
 
     def __init__(
-        self, *, rows: Sequence[Delivery] = (), clock: LeapClock | None = None, way: Any = None, robots: str = "",
-        mode: str = LIVE, secrets: dict[str, str] | None = None, ledger: MemoryLedger | None = None, **changes: Any,
+        self, *, rows: Sequence[Delivery] = (), known: Sequence[Notice] = (), clock: LeapClock | None = None,
+        way: Any = None, robots: str = "", mode: str = LIVE, secrets: dict[str, str] | None = None,
+        ledger: MemoryLedger | None = None, **changes: Any,
     ) -> None:  # fmt: skip
         self.clock = clock or LeapClock()
         self.ledger = ledger or MemoryLedger()
@@ -198,7 +199,7 @@ class Desk:
         self.limits = limits(**changes)
         self.way = way or (Senders(self.secrets, self.limits, robots) if robots else MemoryWay(self.clock))
         self.notifier = Notifier(self.way, self.ledger, self.secrets, self.limits, self.clock, people(), mode=mode)
-        self.notifier.begin(rows)
+        self.notifier.begin(rows, known)
 
     async def settle(self) -> None:
         """Until nothing happens any more without time passing."""

@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 
 from desk import view as desk_view
 from desk.view import Follower, View
-from desk.web import drawing, forms, words
+from desk.web import drawing, forms, pages, words
 from desk.web.access import Pace
 from desk.web.tokens import Tokens, TokensError, issue
 from desk.web.writing import ByControl
@@ -63,6 +63,22 @@ def test_the_most_urgent_comes_first() -> None:
         put(view, scene.of(scene.episode(name, level=level, state=state, opened=scene.ms(minutes))))
     assert [e.id for e in view.open_episodes()] == ["red", "older-orange", "orange", "old-yellow", "blue", "gone"]
     assert view.counts() == {"red": 1, "orange": 2, "yellow": 1, "blue": 1}
+
+
+def test_a_part_stands_in_its_whole_only_while_that_is_open_told_and_as_bad() -> None:
+    view = View()
+    part = scene.episode("part", level="red", parent="whole")
+    for whole, alone in (
+        (scene.episode("whole", level="red"), False),
+        (scene.episode("whole", level="orange"), True),  # worse than the whole: it was told by itself
+        (scene.episode("whole", level="red", muted="maintenance"), True),
+        (scene.episode("whole", level="red", state="closed", closed=5), True),
+    ):
+        put(view, scene.of(whole), scene.of(part))
+        assert ("part" in [e["e"].id for e in pages.alerts_page(view, words.say_of("zh"), {})["going"]]) == alone
+        assert ("part" in [e["e"].id for e in pages.handover_page(view, words.say_of("zh"))["list"]]) == alone
+        assert ("part" in view.unanswered("red")) == alone
+        assert view.counts()["red"] == alone + (whole.level == "red" and whole.state == "open")
 
 
 def test_finished_alerts_are_bounded_and_open_ones_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -676,7 +676,8 @@ def test_ten_thousand_open_alerts_are_pages_of_fifty() -> None:
         for page in (1, 2, pages):
             seen |= set(re.findall(r'<article[^>]*id="a-([^"]+)"', await (await browser.get(f"/?page={page}")).text()))
         assert len(seen) == 100 + (10_000 + 6) % 50
-        assert (await browser.get("/?page=99999999999")).status == 200
+        for strange in ("/?page=99999999999", "/?page=²", f"/?page={'9' * 5_000}", "/air?year=²"):
+            assert (await browser.get(strange)).status == 200
 
     ask(use, view=view)
 
@@ -724,3 +725,19 @@ def test_the_line_ends_with_the_session() -> None:
         await asyncio.wait_for(line.content.read(), 10)  # to its end
 
     ask(use, now=lambda: clock[0])
+
+
+def test_the_line_ends_when_the_token_is_taken_back(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.toml"
+    token, view = issue(file, "guo"), filled()
+
+    async def use(browser: Browser) -> None:
+        await browser.sign_in("guo", token)
+        line = await browser.client.get("/live")
+        assert (await line.content.readline()).startswith(b"retry")
+        assert revoke(file, "guo")
+        view.heard({"alerts"})
+        left = await asyncio.wait_for(line.content.read(), 10)  # to its end
+        assert left.count(b"data: ") == 1  # that of the beginning
+
+    ask(use, view=view, known=Tokens(file, {}))

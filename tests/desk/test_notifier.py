@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from desk.notify import service
+from desk.notify.channel_secrets import Secrets
 from desk.notify.notifier import DRILL, VIRTUAL
+from desk.notify.reader import Begun
 from desk.notify.requests import Outcome
 from schemas.alerts import Delivery
-from tests.desk.notifying import BEGIN_MS, TEXTS, Desk, Killed, LeapClock, MemoryLedger, MemoryWay, notice
+from tests.desk.notifying import BEGIN_MS, TEXTS, Desk, Killed, LeapClock, MemoryLedger, MemoryWay, notice, people
 
 MINUTE, HOUR = 60_000, 3_600_000
 FAILED = Outcome(False, 500, "http-500", again=True)
@@ -197,6 +200,29 @@ async def test_twenty_an_hour_then_a_digest_and_red_at_once() -> None:
     await desk.close()
 
 
+@tries
+async def test_red_ones_that_do_not_end_keep_nothing_else_back() -> None:
+    """A red one every two minutes for three hours; the notifier begins anew in the middle, and a yellow one comes."""
+    first = Desk()
+    reds = [notice(f"r{n}", "guo", level="red", at=BEGIN_MS + 2 * n * MINUTE) for n in range(90)]
+    for red in reds[:45]:
+        await first.run(red.at)
+        first.notifier.take(red)
+    first.notifier.take(notice("y0", "guo", level="yellow", at=first.clock.now))
+    await first.settle()
+    assert [n.id for n in first.way.sent[-1][2].notices] == ["y0"]
+    second = Desk(rows=first.ledger.rows, known=reds[:45], clock=first.clock)
+    for red in reds[45:]:
+        await second.run(red.at)
+        second.notifier.take(red)
+        if red.id == "r60":
+            second.notifier.take(notice("y1", "guo", level="yellow", at=red.at))
+    await second.run()
+    assert [at for at, _, m in second.way.sent if m.notices[0].id == "y1"] == [reds[60].at]
+    await first.close()
+    await second.close()
+
+
 @pytest.mark.parametrize(("person", "most", "span"), [("guo", 20, MINUTE), ("wang", 20, MINUTE), ("zhao", 100, MINUTE)])
 def test_a_storm_stays_within_what_the_robot_takes(person: str, most: int, span: int) -> None:
     async def run() -> None:
@@ -304,6 +330,48 @@ async def test_old_notices_virtual_logs_and_drills() -> None:
     await just.run()
     assert len(just.way.sent) == 1
     await just.close()
+
+
+@tries
+async def test_what_a_journal_says_again_after_days_is_neither_told_nor_written_again() -> None:
+    """The embedded default judges its whole journal at every start: old notices come again, also forgotten ones."""
+    for mode, sent, rows in (("live", 1, 2), (VIRTUAL, 0, 1), (DRILL, 1, 2)):
+        desk = Desk(mode=mode)
+        desk.notifier.take(notice("n", "guo"))
+        await desk.run()
+        for _ in range(2):
+            desk.clock.leap(desk.clock.now + 6 * 24 * HOUR)
+            desk.notifier.forget()
+            desk.notifier.take(notice("n", "guo"))
+            await desk.run()
+        assert (len(desk.way.sent), len(desk.ledger.rows)) == (sent, rows), mode
+        assert list(desk.notifier.book) == ([] if mode == "live" else ["n"])
+        await desk.close()
+
+
+def test_nobody_is_left_untold_because_the_clock_of_a_new_log_is_not_known_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first packet makes a new log live; the notice of it may be heard before that."""
+
+    async def run(kind: str) -> list[str]:
+        ledger, way = MemoryLedger(), MemoryWay(LeapClock())
+        monkeypatch.setattr(service, "Senders", lambda *_: way)
+        it = service._Service(service.NotifyPlan("127.0.0.1:1"), Secrets(TEXTS), service._Metrics(), lambda: None)
+        it.ledger = ledger
+        it._begin(Begun(registry=people()))
+        it._hear(notice("n", "guo", at=it.clock.now_ms()))
+        await asyncio.sleep(0.05)
+        assert ledger.rows == []
+        it._hear(kind)
+        async with asyncio.timeout(10):
+            while not ledger.finals():
+                await asyncio.sleep(0.01)
+        await it.close()
+        return ledger.of("n", "guo")
+
+    assert asyncio.run(run("live")) == ["dingtalk sending", "dingtalk sent"]
+    assert asyncio.run(run("virtual")) == ["kept"]
 
 
 @tries

@@ -15,9 +15,12 @@ import aiohttp
 import msgspec
 import pytest
 
-from desk.notify import senders
-from desk.notify.senders import SmsFolder, quiet_libraries
-from tests.desk.notifying import TEXTS, Desk, LeapClock, notice
+from desk.notify import limits as table
+from desk.notify import senders, texts
+from desk.notify.channel_secrets import Secrets
+from desk.notify.senders import Senders, SmsFolder, quiet_libraries
+from schemas.registry import Channel
+from tests.desk.notifying import BEGIN_MS, TEXTS, Desk, LeapClock, notice
 from tests.desk.robots import Robots, ding_sign
 
 SECRETS = {w for text in TEXTS.values() for w in text.split() if "/" not in w} | {
@@ -249,6 +252,15 @@ async def test_nobody_there_at_all() -> None:
         codes = {r.code for r in desk.ledger.rows if r.state == "failed"}
         assert codes == {"no-connection", "apprise"}
         assert desk.ledger.of("n", "guo")[-1] == "gave-up"
+
+
+@pytest.mark.parametrize("kind", ["dingtalk", "wecom", "feishu", "webhook", "mail"])
+def test_a_secret_that_no_library_can_read_as_an_address_is_a_failure_and_not_a_death(kind: str) -> None:
+    way = Senders(Secrets({"BAD": "https://[robot/token-4711 SEC"}), table.read())
+    said = texts.one(notice("n", "guo"))
+    outcome = asyncio.run(way.send(Channel(kind=kind, secret="BAD"), said, BEGIN_MS))
+    assert not outcome.ok and not outcome.again
+    assert "4711" not in repr(outcome)
 
 
 @tries

@@ -92,6 +92,15 @@ def changed(what: str, /, **changes: Any) -> Action:
     return msgspec.structs.replace(one, data=merged)
 
 
+def test_an_action_on_an_alert_goes_where_the_alert_is_though_its_subject_has_left_or_moved() -> None:
+    gone = action("acknowledge", "a-stack-that-is-gone", episode="works|a-stack-that-is-gone|NOx|1")
+    moved = action("note", "school", episode="works|school|silence|1")
+    for one in (gone, moved):
+        assert check(one, DISTRICT) == []
+        assert complete(one, DISTRICT, "gw", 1_800_000_000_000).group == "works"
+    assert check(action("acknowledge", "nowhere", episode="nogroup|nowhere|NOx|1"), DISTRICT)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -629,6 +629,7 @@ def test_what_gets_worse_or_begins_again_after_its_crowd_was_closed_is_told_by_i
         story.condition("SO2", "red" if n == 5 else "yellow", subject=f"stack{n}")
     story.to(3)
     story.act("guo", alerts.TAKE_OVER)
+    story.to(20)
     (crowd,) = [e for e in story.alerts if e.about == "crowd"]
     story.act("guo", alerts.CLOSE, crowd.id)
     if restarts:
@@ -636,10 +637,43 @@ def test_what_gets_worse_or_begins_again_after_its_crowd_was_closed_is_told_by_i
     heard = len(story.notices)
     if over:
         story.condition("SO2", "", "ended", subject="stack6")
-        story.to(90)
+        story.to(100)
         story.condition("SO2", "yellow", subject="stack6", number="2")
     else:
         story.condition("SO2", "yellow", subject="stack6", until=story.now // 1000 + 3600)
         assert said(story, heard) == []  # it was so when somebody closed it
         story.condition("SO2", "red", subject="stack6")
     assert said(story, heard) == ["first yellow stack6" if over else "first red stack6"]
+
+
+# ---- one at a time
+
+
+def test_what_gets_worse_after_somebody_closed_it_joins_the_alert_that_followed() -> None:
+    """Two conditions of one factor: the second has an alert of its own already when the first gets worse."""
+    story = Story()
+    story.play("""
+        0  | SO2 yellow          | first yellow: guo han             | open yellow
+        5  | guo closes
+        10 | SO2 yellow !suspect | first yellow: guo han             | open yellow
+        20 | SO2 orange          | level-raised orange: guo han wang | open orange
+    """)
+    assert [e.state for e in story.alerts] == ["closed", "open"]
+    assert {m.rule for m in story.newest.members} == {"suspect", "over-limit"}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_of_two_alerts_opened_in_one_instant_the_later_one_is_the_newest_also_after_a_restart(restarts: bool) -> None:
+    story = Story()
+    story.condition("SO2", "yellow", number="1")
+    first = story.newest.id
+    story.act("guo", alerts.CLOSE, first)
+    story.condition("SO2", "orange", number="2")
+    story.condition("SO2", "", "ended", number="1")  # something changes of the first, which is no news of the second
+    if restarts:
+        story.restart()
+    story.to(10)
+    heard = len(story.notices)
+    story.condition("SO2", "red", number="3")
+    assert [(n.reason, n.level) for n in story.notices[heard:]] == [("level-raised", "red")]
+    assert [e.state for e in story.alerts if e.id != first] == ["open"]
