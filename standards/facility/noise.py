@@ -76,10 +76,15 @@ def at_least_of(count: int, least: int, chance: float) -> float:
     return min(1.0, math.fsum(map(math.exp, logs)))
 
 
-def _below_variance(ratio: float, n: int) -> float:
-    """The chance that a sample variance of ``n`` is below a share of the true one (Wilson and Hilferty)."""
+def _low_variance(ratio: float, n: int) -> float:
+    """By how many deviations a share of the true variance is below what a sample of ``n`` has (Wilson and Hilferty)."""
     spread = 2.0 / (9.0 * (n - 1))
-    return above_normal(-((ratio ** (1.0 / 3.0)) - (1.0 - spread)) / math.sqrt(spread))
+    return (1.0 - spread - math.cbrt(ratio)) / math.sqrt(spread)
+
+
+def _below_variance(ratio: float, n: int) -> float:
+    """The chance that a sample variance of ``n`` is below a share of the true one."""
+    return above_normal(_low_variance(ratio, n))
 
 
 def _begins(chance: float, slots: float) -> float:
@@ -164,9 +169,20 @@ def _top(check: Check, noise: Noise) -> tuple[float, float]:
     return (1.0 - over) ** hours * at_least_of(hours, least, (near - over) / (1.0 - over)), 1.0
 
 
-def _flat(check: Check, noise: Noise) -> tuple[float, float]:
+def _flat_at(check: Check, noise: Noise) -> tuple[float, int]:
+    """By how many deviations the window's variance must be low, and its width, minutes."""
     width = check.whole("window_min")
-    return _below_variance(_p(check, "variance") / noise.ph_deviation**2, width), 1440.0 / width
+    return _low_variance(_p(check, "variance") / noise.ph_deviation**2, width), width
+
+
+def _flat(check: Check, noise: Noise) -> tuple[float, float]:
+    return above_normal(_flat_at(check, noise)[0]), 1440.0
+
+
+def _flat_begins(check: Check, noise: Noise) -> float:
+    """How often a window that slides by a minute becomes flat: one value of ``width`` is another (Rice's crossings)."""
+    low, width = _flat_at(check, noise)
+    return 1440.0 * _normal(low) * math.sqrt(2.0 / width) / math.sqrt(2.0 * math.pi)
 
 
 _MODELS: Final[dict[str, tuple[Callable[[Check, Noise], tuple[float, float]], str, str]]] = {
@@ -181,7 +197,11 @@ _MODELS: Final[dict[str, tuple[Callable[[Check, Noise], tuple[float, float]], st
     "R13.lag": (_lag, "小时值独立", "independent hours"),
     "R14": (_outlets, "两排口小时值独立", "hours of two outlets independent"),
     "R15": (_digits, "末位数字均匀独立", "last digits uniform and independent"),
-    "R16.flat": (_flat, "pH 标准差 {ph_deviation}", "pH with deviation {ph_deviation}, a window an hour"),
+    "R16.flat": (
+        _flat,
+        "pH 独立，标准差 {ph_deviation}，滑动窗口",
+        "independent pH of deviation {ph_deviation}, a sliding window",
+    ),
     "R21": (
         _load,
         "全天高负荷，相邻小时相关系数 {hour_memory}",
@@ -189,6 +209,9 @@ _MODELS: Final[dict[str, tuple[Callable[[Check, Noise], tuple[float, float]], st
     ),
 }
 """The chance per slot and the slots of a day, under a model in words; values are normally distributed."""
+
+_BEGINS: Final[dict[str, Callable[[Check, Noise], float]]] = {"R16.flat": _flat_begins, "R21": _load_begins}
+"""Begins of suspicions a day, where slots do not stand alone."""
 
 
 def rates(asked: Settings | None = None, noise: Noise | None = None) -> list[Rate]:
@@ -206,7 +229,8 @@ def rates(asked: Settings | None = None, noise: Noise | None = None) -> list[Rat
             continue
         ask, zh, en = _MODELS[check.name]
         chance, slots = ask(check, model)
-        begins = _load_begins(check, model) if check.name == "R21" else _begins(chance, slots)
+        other = _BEGINS.get(check.name)
+        begins = other(check, model) if other is not None else _begins(chance, slots)
         found.append(Rate(check.name, chance, slots, begins, zh.format_map(words), en.format_map(words)))
     return found
 
@@ -221,4 +245,4 @@ def table(asked: Settings | None = None, noise: Noise | None = None) -> str:
 
 
 def _short(value: float) -> str:
-    return "< 1e-12" if 0.0 <= value < 1e-12 else f"{value:.2g}"
+    return "< 1e-12" if 0.0 <= value < 1e-12 else f"{value:.0f}" if value >= 100 else f"{value:.2g}"

@@ -160,7 +160,8 @@ class Corrected(Delivery):
         values = mine[factor] = mine[factor].copy()
         per = MINUTES // len(values)
         values[low // per : high // per] *= float(self.scenario.strength)
-        changed: dict[str, Any] = {name: arrays}
+        again = tuple(self.spoilt(device, each, run_start) for each in day.again)
+        changed: dict[str, Any] = {name: arrays, "again": again}
         return dataclasses.replace(day, **changed)
 
     def correct(self, wrong: list[Said], right: list[Said]) -> list[Sent]:

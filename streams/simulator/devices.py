@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas import hj212_codes, times, units
 from schemas.hj212_codes import (
@@ -36,12 +37,15 @@ from streams.simulator.instruments import (
     NORMAL,
     PLACES,
     Channel,
-    Minutes,
+    Readings,
     flags_of,
     rounded,
     texts,
 )
 from streams.simulator.world import CYCLE_H, HOURLY, MINUTES, Day
+
+Floats = npt.NDArray[np.float64]
+States = npt.NDArray[np.uint8]
 
 CN_STANDARD_CHECK, CN_ZERO_CHECK, CN_SPAN_CHECK = "2062", "2065", "2066"
 """Of a water station (water.md §4.2): quality control, which is no water."""
@@ -260,6 +264,7 @@ class OutletDevice(Device):
         if self.reference is not None and not any(c.name == "O2" for c in self.channels):
             self.reference = None  # nothing to convert with
         self.by_name = {c.name: c for c in self.channels}
+        self.moment_s = np.arange(self.own_s % logger.realtime_s, times.DAY_S, logger.realtime_s)
 
     def _of_meter(self, meter: Meter) -> tuple[str, Channel]:
         """System type and channel of a meter."""
@@ -286,47 +291,51 @@ class OutletDevice(Device):
     def _of_outlet(self, day: Day, full: bool) -> list[Said]:
         assert self.outlet is not None
         st = ST_FLUE_GAS if self.medium == hj212_codes.GAS else ST_WASTE_WATER
-        minutes = self._minutes(day)
+        truth, state = day.outlets[self.outlet.id], day.state[self.outlet.id]
+        minutes = self._readings(truth, state)
         said = self._periods(day, st, CN_HOUR, 60, HOUR_AFTER_S, 300, minutes)
         said += self._periods(day, st, CN_DAY, MINUTES, DAY_AFTER_S, 400, minutes)
         if full:
             interval = self.logger.minute_interval
             said += self._periods(day, st, CN_MINUTE, interval, TEN_AFTER_S, 200, minutes)
-            said += self._instants(day, st, minutes)
+            seen = {c.name: self._seen(day, self.outlet.id, c.name) for c in self.channels}
+            said += self._instants(day, st, self._readings(seen, state[self.moment_s // 60]))
         return said
 
-    def _minutes(self, day: Day) -> list[Minutes]:
-        """What the logger has of every factor and minute."""
+    def _readings(self, truth: Mapping[str, Floats], state: States) -> list[Readings]:
+        """What the logger has of every factor, of minutes or at moments."""
         assert self.outlet is not None
-        truth, state = day.outlets[self.outlet.id], day.state[self.outlet.id]
         read = {c.name: c.read(truth[c.name]) for c in self.channels}
-        minutes = {
-            c.name: Minutes(
+        found = {
+            c.name: Readings(
                 c, read[c.name], flags_of(c, self.medium, state, read[c.name], self.outlet.ranges.get(c.name))
             )
             for c in self.channels
         }
         if self.reference is not None:
-            for each in minutes.values():
+            for each in found.values():
                 if each.channel.factor.unit == "mg/m3":
-                    each.convert(self.reference, minutes["O2"])
-        return list(minutes.values())
+                    each.convert(self.reference, found["O2"])
+        return list(found.values())
 
-    def _instants(self, day: Day, st: str, minutes: list[Minutes]) -> list[Said]:
-        """Packets of the instants; between two minutes the mean of both."""
-        every = self.logger.realtime_s
-        offset = np.arange(self.own_s % every, times.DAY_S, every)
-        minute = offset // 60
-        after = np.where(offset % 60 < 30, minute, np.minimum(minute + 1, MINUTES - 1))
+    def _seen(self, day: Day, outlet: str, factor: str) -> Floats:
+        """What an instrument shows at the logger's moments: within a minute one reading after the other."""
+        readings = np.stack([each.outlets[outlet][factor] for each in (day, *day.again)])
+        nth = self.moment_s % 60 // self.logger.realtime_s
+        seen: Floats = readings[np.minimum(nth, len(readings) - 1), self.moment_s // 60]
+        return seen
+
+    def _instants(self, day: Day, st: str, readings: list[Readings]) -> list[Said]:
+        """Packets of the readings at the logger's moments."""
         start = times.day_start(times.day_number(day.date))
-        rows = zip(*(each.instants(minute, after) for each in minutes), strict=True)
+        rows = zip(*(each.instants() for each in readings), strict=True)
         return [
             Said((start + at + 1) * 1000 + 100, st, CN_REALTIME, start + at, row)
-            for at, row in zip(offset.tolist(), rows, strict=True)
+            for at, row in zip(self.moment_s.tolist(), rows, strict=True)
         ]
 
     def _periods(
-        self, day: Day, st: str, cn: str, length: int, after_s: int, ms: int, minutes: list[Minutes]
+        self, day: Day, st: str, cn: str, length: int, after_s: int, ms: int, minutes: list[Readings]
     ) -> list[Said]:
         """Packets of periods of so many minutes."""
         flow = next((each for each in minutes if each.channel.name == "flow"), None)
@@ -339,19 +348,21 @@ class OutletDevice(Device):
     # ---- the meters
 
     def _of_meters(self, day: Day, full: bool, st: str) -> list[Said]:
-        minutes = []
-        normal = np.zeros(MINUTES, np.uint8)
-        for meter, (its_st, channel) in self.meters:
-            if its_st == st:
-                truth = day.outlets[meter.outlet][meter.factor]
-                minutes.append(Minutes(channel, channel.read(truth), normal))
+        mine = [(meter, channel) for meter, (its_st, channel) in self.meters if its_st == st]
+        minutes = [_normal(channel, day.outlets[m.outlet][m.factor]) for m, channel in mine]
         ms = int(st)  # so that packets of one logger never share a millisecond
         said = self._periods(day, st, CN_HOUR, 60, HOUR_AFTER_S, 300 + ms, minutes)
         if full:
             interval = self.logger.minute_interval
             said += self._periods(day, st, CN_MINUTE, interval, TEN_AFTER_S, 200 + ms, minutes)
-            said += [each._replace(at_ms=each.at_ms + ms) for each in self._instants(day, st, minutes)]
+            seen = [_normal(channel, self._seen(day, m.outlet, m.factor)) for m, channel in mine]
+            said += [each._replace(at_ms=each.at_ms + ms) for each in self._instants(day, st, seen)]
         return said
+
+
+def _normal(channel: Channel, truth: Floats) -> Readings:
+    """What a meter shows: nobody flags it."""
+    return Readings(channel, channel.read(truth), np.zeros(len(truth), np.uint8))
 
 
 def _fits(unit: str, factor: Factor) -> bool:

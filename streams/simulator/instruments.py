@@ -109,9 +109,9 @@ class Channel:
 def flags_of(
     channel: Channel, medium: str, state: npt.NDArray[np.uint8], values: Ints, top: str | None
 ) -> npt.NDArray[np.uint8]:
-    """Flag of every minute, as an index into ``LETTERS``."""
+    """Flag of every reading, as an index into ``LETTERS``; ``state`` is the outlet's at each of them."""
     touched = EXTRACTED | {"PM"} if medium == hj212_codes.GAS else WET
-    flags = np.zeros(MINUTES, np.uint8)
+    flags = np.zeros(len(values), np.uint8)
     for what, letter in _FLAG_OF_STATE.items():
         if what != STANDSTILL and channel.name not in touched:
             continue
@@ -123,15 +123,15 @@ def flags_of(
     return flags
 
 
-class Minutes:
-    """A factor of a day, minute by minute, as whole numbers."""
+class Readings:
+    """A factor of a day, at every minute or at every instant, as whole numbers."""
 
     def __init__(self, channel: Channel, values: Ints, flags: npt.NDArray[np.uint8]) -> None:
         self.channel, self.values, self.flags = channel, values, flags
         self.converted: Ints | None = None
-        self.converts = np.zeros(MINUTES, np.bool_)
+        self.converts = np.zeros(len(values), np.bool_)
 
-    def convert(self, reference: Fraction, oxygen: Minutes) -> None:
+    def convert(self, reference: Fraction, oxygen: Readings) -> None:
         """To reference oxygen, ``C·(21−ref)/(21−O2)``, where O2 is good and below 21 %, or the plant stands."""
         of = oxygen.channel
         rest = of.sent(Fraction(21)) - oxygen.values
@@ -140,22 +140,21 @@ class Minutes:
         bottom = np.where(self.converts, rest, 1) * factor.denominator
         self.converted = rounded(self.values * factor.numerator, bottom)
 
-    def instants(self, minute: Ints, after: Ints) -> list[str]:
-        """The group of each instant that lies between two minutes."""
+    def instants(self) -> list[str]:
+        """The group of each reading by itself."""
         code, places = self.channel.code, self.channel.places
-        between = texts(rounded(self.values[minute] + self.values[after], 2), places)
-        letters = [LETTERS[flag] for flag in np.maximum(self.flags[minute], self.flags[after]).tolist()]
+        letters = [LETTERS[flag] for flag in self.flags.tolist()]
+        shown = texts(self.values, places)
         if self.converted is None:
-            return [f"{code}-Rtd={v},{code}-Flag={f}" for v, f in zip(between, letters, strict=True)]
-        zs = texts(rounded(self.converted[minute] + self.converted[after], 2), places + self.channel.more)
-        fits = (self.converts[minute] & self.converts[after]).tolist()
+            return [f"{code}-Rtd={v},{code}-Flag={f}" for v, f in zip(shown, letters, strict=True)]
+        zs = texts(self.converted, places + self.channel.more)
         return [
             f"{code}-Rtd={v},{code}-ZsRtd={z},{code}-Flag={f}" if fit else f"{code}-Rtd={v},{code}-Flag={f}"
-            for v, z, fit, f in zip(between, zs, fits, letters, strict=True)
+            for v, z, fit, f in zip(shown, zs, self.converts.tolist(), letters, strict=True)
         ]
 
-    def periods(self, length: int, least: Fraction, flow: Minutes | None, weighed: bool) -> list[str]:
-        """The group of each period of so many minutes.
+    def periods(self, length: int, least: Fraction, flow: Readings | None, weighed: bool) -> list[str]:
+        """The group of each period of so many minutes; the readings are those of minutes.
 
         Args:
             length: minutes.
@@ -182,7 +181,7 @@ class Minutes:
             for *row, letter in zip(*parts, letters, strict=True)
         ]
 
-    def _amounts(self, normal: npt.NDArray[np.bool_], flow: Minutes, least: Fraction) -> list[list[str]]:
+    def _amounts(self, normal: npt.NDArray[np.bool_], flow: Readings, least: Fraction) -> list[list[str]]:
         """``Cou`` of each period: m3 of the flow, kg of anything else; of a day, what its hours are together (F10).
 
         A calibration does not stop the emission: an hour with enough normal minutes is their mean for all of it (F9).

@@ -43,7 +43,7 @@ class Plants:
         self.lines = lines_of(registry)
 
     def day(
-        self, date: dt.date, weather: Mapping[str, Floats], draining: Floats
+        self, date: dt.date, weather: Mapping[str, Floats], draining: Floats, reading: int = 0
     ) -> tuple[dict[str, dict[str, Floats]], dict[str, States]]:
         """Every outlet's factors and meters, and its state; see ``world.Day``.
 
@@ -51,6 +51,7 @@ class Plants:
             date: the day.
             weather: of its minutes.
             draining: float64[1440], rain that runs into the sewers, mm/h.
+            reading: which of a minute's readings: each has noise of single minutes of its own.
         """
         hours = date.toordinal() * 24.0 + (np.arange(float(MINUTES)) + 0.5) / 60.0
         values: dict[str, dict[str, Floats]] = {}
@@ -63,7 +64,7 @@ class Plants:
             if line not in courses:
                 industry = self.registry.enterprise(outlet.enterprise).industry
                 courses[line] = course(self.chance, line, outlet, industry, hours, draining)
-            here = _Outlet(self.chance, outlet, self._levels(outlet, date), courses[line], date, hours)
+            here = _Outlet(self.chance, outlet, self._levels(outlet, date), courses[line], date, hours, reading)
             found = here.stack(weather) if outlet.medium == "gas" else here.water()
             here.look_after(found)
             for meter in self.registry.meters_at(outlet_id, date):
@@ -86,7 +87,14 @@ class _Outlet:
     """One outlet on one day."""
 
     def __init__(
-        self, chance: Chance, outlet: Outlet, levels: dict[str, float], run: Course, date: dt.date, hours: Floats
+        self,
+        chance: Chance,
+        outlet: Outlet,
+        levels: dict[str, float],
+        run: Course,
+        date: dt.date,
+        hours: Floats,
+        reading: int,
     ) -> None:
         self.chance = chance
         self.outlet = outlet
@@ -96,6 +104,7 @@ class _Outlet:
         self.workday = date.weekday() < 5
         self.hours = hours
         self.minutes: Ints = self.ordinal * MINUTES + np.arange(MINUTES)
+        self.single = f"minute/{reading}" if reading else "minute"
         self.state = run.state.copy()
         self.habit = HABITS[outlet.process]
         usual = self.habit.flow * chance.between(f"{outlet.id}/full", 0.8, 1.25)
@@ -103,7 +112,7 @@ class _Outlet:
 
     def bell(self, name: str) -> Floats:
         """Noise of single minutes."""
-        return self.chance.bell(f"{self.outlet.id}/{name}/minute", self.minutes)
+        return self.chance.bell(f"{self.outlet.id}/{name}/{self.single}", self.minutes)
 
     def slow(self, name: str, *layers: tuple[float, float]) -> Floats:
         """Noise of hours and days."""

@@ -93,6 +93,8 @@ class Timeline:
         self._deliveries: list[Delivery] = [
             s.delivery(s, plan.start_s, plan.seed) for s in plan.scenarios if s.delivery is not None
         ]
+        quickest_s = min((logger.realtime_s for logger in registry.loggers), default=60)
+        self._readings = max(1, -(-60 // quickest_s))
         self._results: dict[str, dict[str, float]] = {}
 
     def events(self) -> Iterator[Event | Mark]:
@@ -101,13 +103,15 @@ class Timeline:
         later: list[Event | Mark] = []
         last_ms = 0
         for number in range(1, self.plan.days + 1):
-            day = self.world.day(self.plan.start + dt.timedelta(days=number - 1))
+            full = number in self.plan.full
+            day = self.world.day(self.plan.start + dt.timedelta(days=number - 1), self._readings if full else 1)
             for scenario, change in self._changes:
-                change(scenario, day, self._run)
+                for reading in (day, *day.again):
+                    change(scenario, reading, self._run)
             end_ms = times.day_end(times.day_number(day.date)) * 1000
             items = later
             for device in devices(self.registry, day.date):
-                items += self._of(device, day, number in self.plan.full, end_ms)
+                items += self._of(device, day, full, end_ms)
             items.sort(key=attrgetter("at_ms"))
             cut = next((i for i, item in enumerate(items) if item.at_ms >= end_ms), len(items))
             later = items[cut:]

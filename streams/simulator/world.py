@@ -6,6 +6,8 @@ of it is kept. Loggers, scenarios and faults are not here: they take the arrays 
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,6 +58,8 @@ class Day:
             in the units of the code table (meters: of the registry).
         state: by outlet uint8[1440]: RUNNING, STARTING, STOPPING, STANDSTILL, CALIBRATING (those of ``EXTRACTED`` and
             ``WET`` read zero, span or standard), MAINTAINING (those of ``EXTRACTED`` and PM read purge air).
+        again: the day as it is read a second, a third … time in each minute: noise of single minutes is another, all
+            else the same; what changes a day changes these too. Only for loggers that tell several instants a minute.
     """
 
     date: dt.date
@@ -64,6 +68,7 @@ class Day:
     water: dict[str, dict[str, Floats]]
     outlets: dict[str, dict[str, Floats]]
     state: dict[str, npt.NDArray[np.uint8]]
+    again: tuple[Day, ...] = ()
 
 
 class World:
@@ -82,14 +87,20 @@ class World:
         self._rivers = Rivers(self._chance, self._sky)
         self._plants = Plants(self._chance, registry)
 
-    def day(self, date: dt.date) -> Day:
-        """The truth of a day: everything that exists in the registry on it."""
+    def day(self, date: dt.date, readings: int = 1) -> Day:
+        """The truth of a day: everything that exists in the registry on it.
+
+        Args:
+            date: the day.
+            readings: how often a minute of an outlet is read: once, and ``again`` for the others.
+        """
         hours = date.toordinal() * 24.0 + (np.arange(float(MINUTES)) + 0.5) / 60.0
         weather = self._sky.at(hours)
         basin = air.basin(self._chance, hours, weather)
         stations = (self.registry.station_at(station, date) for station in self.registry.station_ids())
-        outlets, state = self._plants.day(date, weather, self._sky.draining(hours))
-        return Day(
+        draining = self._sky.draining(hours)
+        outlets, state = self._plants.day(date, weather, draining)
+        found = Day(
             date=date,
             air={
                 here.id: air.at_station(self._chance, basin, air.place(self._chance, here.id, here.kind))
@@ -101,6 +112,11 @@ class World:
             outlets=outlets,
             state=state,
         )
+        later = (self._plants.day(date, weather, draining, nth) for nth in range(1, readings))
+        found.again = tuple(
+            dataclasses.replace(copy.deepcopy(found), outlets=outlets, state=state) for outlets, state in later
+        )
+        return found
 
     def _spots(self, date: dt.date) -> list[Spot]:
         sections = {}

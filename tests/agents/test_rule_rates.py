@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents import rule_rates
 from agents.emission import EmissionJudge
 from agents.rejudge import rejudge
-from agents.rule_rates import Rates, RatesError, Tally, checks, put_into, quiet, table
+from agents.rule_rates import Rates, RatesError, Spoke, Tally, checks, put_into, quiet, table
 from agents.scenario_check import spans
 from agents.scenario_run import simulate
 from schemas import topics
@@ -31,9 +32,10 @@ def test_the_committed_table_has_every_rule_and_no_alarm_of_a_hard_one() -> None
     named = {row[0].partition(".")[0] for row in rows}
     assert {f"R{n}" for n in range(1, 26)} <= named
     hard = {check.name for check in checks(hard=True)}
-    counted = [row for row in rows if len(row) == 9 and row[0] in hard]
+    counted = [row for row in rows if len(row) == 10 and row[0] in hard]
     assert {row[0] for row in counted} == hard
-    assert [row for row in counted if row[4] != "0" or row[5] != "0"] == []
+    assert [row for row in counted if row[5] != "0"] == []
+    assert [row for row in counted if row[2] == "0" and not row[9]] == [], "what was not asked says why"
 
 
 def test_every_scenario_makes_its_rule_speak() -> None:
@@ -47,26 +49,85 @@ def test_every_scenario_makes_its_rule_speak() -> None:
 
 
 def test_a_few_quiet_days_again() -> None:
-    found = quiet(EXAMPLE, district(), days=3, seed=1, full=False, enterprises=CLEAN)
+    found = quiet(EXAMPLE, district(), days=3, seed=1, enterprises=CLEAN)
     hard = {check.name for check in checks(hard=True)}
-    assert {check: found.said[check] for check in hard if found.said[check]} == {}
+    assert {check: found.said(check) for check in hard if found.said(check)} == {}
     assert found.days["R5.ceiling"] == 2 * 3, "two outlets that burn something, three days"
     assert found.series["R21"] > found.days["R21"] > 0, "it is asked of each factor"
-    assert found.runs == [(1, 3, CLEAN)]
-    assert Rates(found, Tally(), {}).ok
+    assert found.runs == [(1, 3, 0, CLEAN)]
+    assert list(found.lacking["R1"]) == ["缺分钟序列 production needs minutes of production"]
+    assert Rates(found, {}).ok
+
+
+def test_with_minutes_the_digits_and_the_slurry_are_asked_and_say_nothing() -> None:
+    found = quiet(EXAMPLE, district(), days=2, seed=3, full_days=1, enterprises=CLEAN)
+    assert (found.days["R16.flat"], found.series["R15"]) == (2, 6), "two boilers; PM, SO2 and NOx of each"
+    assert found.days["R5.ceiling"] == 4, "hours are of both days"
+    assert found.spoke == []
+
+
+def test_the_record_is_the_same_however_often_an_outlet_is_reviewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    (scenario,) = load_scenario("diluted-o2", district(), 4)
+    run = simulate(only(scenario.where), Plan(START, 4, 5, (scenario,), frozenset([4])), kinds={"emission"})
+    told = []
+    for hours in (1, 6):
+        monkeypatch.setattr(rule_rates, "REVIEW_EVERY_H", hours)
+        run.__dict__["judged"] = rejudge(run.records, judges={topics.READINGS_EMISSION: rule_rates.Watch().judge})
+        told.append(
+            {
+                (span.first.detail["check"], span.first.subject, span.first.since, span.said[-1].until, span.levels[-1])
+                for span in spans(run, "suspect")
+                if span.said[-1].state == "ended"
+            }
+        )
+    assert told[0] == told[1]
+    assert "R5.ceiling" in {check for check, *_ in told[0]}
+
+
+def spoke(check: str, level: str) -> Spoke:
+    return Spoke(1, check, "somewhere", "", 0, level, "why")
 
 
 def test_an_alarm_of_a_hard_rule_is_told() -> None:
-    tally = Tally(runs=[(1, 1, ())])
-    tally.days["R1"] = tally.series["R1"] = tally.said["R1"] = tally.alarms["R1"] = 1
-    assert not Rates(tally, Tally(), {}).ok
-    statistical = Tally(runs=[(1, 1, ())])
-    statistical.said["R14"] = statistical.alarms["R14"] = 1
-    rates = Rates(statistical, Tally(), {"R1": {"treatment-off": "red"}})
+    tally = Tally({"R1": 1}, {"R1": 1}, [spoke("R1", "orange")], runs=[(1, 1, 0, ())])
+    assert not Rates(tally, {}).ok
+    assert Rates(Tally(spoke=[spoke("R8", "blue")]), {}).ok, "blue is no alarm"
+    statistical = Tally(
+        spoke=[spoke("R14", "yellow")], lacking={"R14": {"缺甲 needs a": 2, "缺乙 needs b": 3}}, runs=[(1, 1, 0, ())]
+    )
+    rates = Rates(statistical, {"R1": {"treatment-off": "red"}})
     assert rates.ok
     text = table(rates)
-    assert re.search(r"^\| R14 \| 统计 statistical \| 0 \| 0 \| 1 \| 1 \| 未问 not asked ", text, re.M)
+    assert re.search(r"^\| R14 \| 统计 statistical \| 0 \| 0 \| 1 \| 1 \| – \| – .*\| 缺乙 needs b \|$", text, re.M)
     assert re.search(r"^\| R1 \| red \|", text, re.M)
+
+
+def test_runs_that_are_finished_are_taken_from_where_they_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"days": 1, "seeds": [1, 2], "full_days": 0, "scenarios": (), "keep": tmp_path}
+    made_of = rule_rates._made_of(district())
+    monkeypatch.setattr(rule_rates, "_made_of", lambda _registry: made_of)
+    once = rule_rates.count(EXAMPLE, district(), enterprises=CLEAN, **asked)
+    assert [seed for seed, *_ in once.quiet.runs] == [1, 2]
+
+    def another(*_args: Any, **_named: Any) -> Tally:
+        raise RatesError("run anew")
+
+    monkeypatch.setattr(rule_rates, "quiet", another)
+    again = rule_rates.count(EXAMPLE, district(), enterprises=CLEAN, **asked)
+    assert table(again) == table(once)
+    with pytest.raises(RatesError, match="run anew"):  # another plan
+        rule_rates.count(EXAMPLE, district(), enterprises=CLEAN, **asked | {"days": 2})
+    monkeypatch.setattr(rule_rates, "_made_of", lambda _registry: "other code")
+    with pytest.raises(RatesError, match="run anew"):
+        rule_rates.count(EXAMPLE, district(), enterprises=CLEAN, **asked)
+
+
+@pytest.mark.parametrize("asked", [{"seeds": []}, {"days": 0, "full_days": 0}, {"days": 2, "full_days": 3}])
+def test_what_cannot_be_counted_is_refused(asked: dict[str, Any]) -> None:
+    with pytest.raises(RatesError, match="at least one seed and one day"):
+        rule_rates.count(EXAMPLE, district(), **asked)
 
 
 def test_a_document_without_a_place_is_refused() -> None:

@@ -584,17 +584,34 @@ def test_digits_of_noise_are_suspected_as_often_as_stated() -> None:
     assert rate_of("R15", {}) == pytest.approx(0.001 * 0.999, rel=0.02)
 
 
-def test_low_emission_of_noise_is_suspected_as_often_as_stated() -> None:
-    """R21 on independent hours of one load class: with 2 deviations and one hour, and with one deviation and three."""
+@pytest.mark.parametrize("memory", [0.0, 0.8])
+def test_low_emission_of_noise_is_suspected_as_often_as_stated(memory: float) -> None:
+    """R21 on hours of one load class: with 2 deviations and one hour, and with one deviation and three."""
     rng = np.random.default_rng(12)
     days = 150
     hours = 24 * (days + 30)
-    so2 = np.rint(1000 * (20 + 2 * rng.standard_normal(hours))).astype(np.int64)
+    wander = [0.0]
+    for push in rng.standard_normal(hours) * (1 - memory**2) ** 0.5:
+        wander.append(memory * wander[-1] + push)
+    so2 = np.rint(1000 * (20 + 2 * np.array(wander[1:]))).astype(np.int64)
     made = series(60, {"SO2": Track(so2, 3), "production": line(hours, "850")}, start=T0 - 30 * DAY)
     for changes in ({"sigmas": 2, "hold_min": 60}, {"sigmas": 1, "hold_min": 180}):
         found = len(of(look(None, made, start=T0, changes={"R21": changes}), "R21"))
-        expected = rate_of("R21", changes) * days
+        expected = rate_of("R21", changes, hour_memory=memory) * days
         assert within(found, expected), (found, expected)
+
+
+def test_hours_in_a_row_are_low_as_often_as_a_great_sample_has_them() -> None:
+    """Independent hours multiply; of remembering ones, four million are counted."""
+    once = noise.above_normal(1.0)
+    assert noise.low_run(1.0, 3, 0.0) == pytest.approx(once**3, rel=1e-3)
+    rng = np.random.default_rng(15)
+    chains = np.empty((3, 4_000_000))
+    chains[0] = rng.standard_normal(chains.shape[1])
+    for hour in (1, 2):
+        chains[hour] = 0.8 * chains[hour - 1] + 0.6 * rng.standard_normal(chains.shape[1])
+    assert noise.low_run(1.0, 3, 0.8) == pytest.approx(float((chains < -1.0).all(axis=0).mean()), rel=0.01)
+    assert noise.low_run(2.0, 3, 0.8) == pytest.approx(float((chains < -2.0).all(axis=0).mean()), rel=0.03)
 
 
 def test_slurry_of_noise_is_suspected_as_often_as_stated() -> None:
@@ -609,8 +626,9 @@ def test_slurry_of_noise_is_suspected_as_often_as_stated() -> None:
     hits = int((values.var(axis=1, ddof=1) < 0.01).sum())
     model = next(each for each in noise.rates(None, noise.Noise(ph_deviation=0.11)) if each.check == "R16.flat")
     assert within(hits, model.chance * n)
-    spoken = {each.held_from for each in of(look(made), "R16.flat")}
-    assert spoken  # windows overlap, so periods are fewer than windows and more than independent ones
+    # windows overlap, so periods are fewer than windows and more than independent ones
+    begins = len(of(look(made), "R16.flat"))
+    assert within(begins, rate_of("R16.flat", {}, ph_deviation=0.11) * days), begins
 
 
 def test_twins_and_mirrors_of_noise() -> None:

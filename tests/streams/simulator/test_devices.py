@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from schemas import times
 from streams import hj212
-from streams.simulator.devices import Device, devices
+from streams.simulator.devices import Device, OutletDevice, devices
 from streams.simulator.events import Event
 from streams.simulator.instruments import rounded, rounded_fraction, texts
 from streams.simulator.timeline import Plan, events
@@ -21,8 +22,10 @@ from streams.simulator.world import CALIBRATING, MAINTAINING, RUNNING, STANDSTIL
 from tests.streams.simulator.district import (
     HOUR_MS,
     START,
+    START_MS,
     district,
     hours_of,
+    load_scenario,
     only,
     packet,
     said,
@@ -283,6 +286,70 @@ def test_units_and_scales_of_the_registry() -> None:
     day.air["air-huangniuti"]["CO"][:] = 1.2344
     first = next(each for each in station.said(day, False) if each.cn == "2061")
     assert "a21005-Avg=1234,a21005-Flag=N" in first.groups
+
+
+# --- instants --------------------------------------------------------------------------------------
+
+
+def instants(outlet: str, code: str, st: str = "31") -> list[tuple[int, str]]:
+    """Second of the day and text of what a logger says of a factor at its instants, on a day in full."""
+    found = {}
+    for event in said(simulated(only([outlet]), full=[1])):
+        read = packet(event.data)
+        if read.cn == "2011" and read.st == st and (values := dict(read.readings).get(code)):
+            found[times.parse_stamp(read.data_time or "") - START_MS // 1000] = values["Rtd"]
+    return sorted(found.items())
+
+
+def test_an_instant_is_what_the_instrument_shows_in_that_minute() -> None:
+    shown = instants("yunqi-stack", "a21026")  # once a minute
+    truth = World(only(["yunqi-stack"]), 1).day(START).outlets["yunqi-stack"]["SO2"]
+    assert len(shown) == 1440
+    assert {second % 60 for second, _ in shown} != {0}
+    assert [text for _, text in shown] == [f"{truth[second // 60]:.2f}" for second, _ in shown]
+
+
+def test_two_instants_of_a_minute_are_two_readings() -> None:
+    shown = instants("mingzhang-boiler-1", "a21026")  # twice a minute
+    assert len(shown) == 2880
+    values = np.array([float(text) for _, text in shown]).reshape(1440, 2)
+    running = World(only(["mingzhang-boiler-1"]), 1).day(START).state["mingzhang-boiler-1"] == RUNNING
+    first, second = values[running].T
+    assert 0.9 < second.std() / first.std() < 1.1
+    # as far from each other as readings a minute apart, but for what the plant moved; a mean of two comes to a half
+    assert 0.75 < (second - first).std() / np.diff(first).std() < 1.1
+
+
+@pytest.mark.parametrize(
+    ("outlet", "code"), [("yunqi-stack", "a21002"), ("mingzhang-boiler-1", "a21002"), ("shilu-kiln-tail", "a21002")]
+)
+def test_last_digits_of_instants_are_equally_frequent(outlet: str, code: str) -> None:
+    digits = Counter(text[-1] for _, text in instants(outlet, code))
+    each = sum(digits.values()) / 10
+    assert sum((digits[str(n)] - each) ** 2 / each for n in range(10)) < 33.7  # 9 degrees of freedom: one in 10 000
+
+
+def test_slurry_ph_at_instants_varies_as_the_plant_has_it() -> None:
+    registry = only(["mingzhang-boiler-1"])
+    (meter,) = [m for m in registry.meters if m.measures == "slurry_ph"]
+    logger = next(device for device in devices(registry, START) if device.source.id == meter.source)
+    assert isinstance(logger, OutletDevice)
+    ((st, channel),) = [how for each, how in logger.meters if each is meter]
+    shown = np.array([float(text) for _, text in instants("mingzhang-boiler-1", channel.code, st)])
+    hours = shown.reshape(24, -1)
+    assert np.median(hours.var(axis=1, ddof=1)) > 0.02  # a deviation of 0.15 from minute to minute
+
+
+def test_what_is_held_is_said_again_at_every_instant() -> None:
+    registry = only(["mingzhang-boiler-1"])
+    (scenario,) = load_scenario("flat-line", district(), 3)
+    held = dataclasses.replace(scenario, where=("mingzhang-boiler-1",), start_min=480, end_min=540)
+    stuck = [
+        dict(packet(event.data).readings)["a21026"]["Rtd"]
+        for event in said(simulated(registry, 1, chosen=[held], full=[1]))
+        if b";ST=31;CN=2011;" in event.data and b"DataTime=2026040608" in event.data
+    ]
+    assert (len(stuck), len(set(stuck))) == (120, 1)
 
 
 # --- dialects --------------------------------------------------------------------------------------
