@@ -1430,7 +1430,7 @@ def check_scenarios_command(
 @click.option(
     "--full-days",
     type=click.IntRange(0, 366),
-    default=2,
+    default=3,
     show_default=True,
     help="how many of them, the last, have minutes",
 )

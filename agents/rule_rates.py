@@ -36,7 +36,7 @@ from streams.simulator.simulate import folder_of
 
 DAYS: Final = 30
 SEEDS: Final = (1, 2, 3, 4, 5)
-FULL_DAYS: Final = 2
+FULL_DAYS: Final = 3
 """A day with minutes takes four times as long as one with hours alone. The last ones have the history rules ask for."""
 REVIEW_EVERY_H: Final = 6
 """The record of an outlet is the same however the log is cut into reviews; one every hour takes twice as long."""
