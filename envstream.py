@@ -221,7 +221,7 @@ def up(
         fail("--desk and --no-people: leave one of them out")
     desk_at = desk_at or (None if once or no_people else DESK)
     can_listen({"--metrics": metrics, "--ingest-http": ingest_http, "--desk": desk_at})
-    people = parts_for_people(data, registry, desk_at)
+    people, welcome = parts_for_people(data, registry, desk_at)
     try:
         for file in files:
             check_file(file)
@@ -239,6 +239,7 @@ def up(
                 ingest_folder=ingest_folder,
                 as_json=as_json,
                 people=people,
+                welcome=welcome,
             )
         )
     except RunError as error:
@@ -246,30 +247,28 @@ def up(
     sys.exit(code)
 
 
-def parts_for_people(data: Path, registry: Any, desk_at: str | None) -> dict[str, tuple[str, ...]]:
-    """Commands of the desk and of who tells people; a desk nobody can sign in to gets a token, shown once."""
+def parts_for_people(data: Path, registry: Any, desk_at: str | None) -> tuple[dict[str, tuple[str, ...]], Any]:
+    """Commands of the desk and of who tells people, and what is said of them when everything begins."""
     if desk_at is None:
-        return {}
+        return {}, None
     tell: dict[str, tuple[str, ...]] = {"notify": ("notify",)} if registry.persons else {}
     first = max((p for p in registry.persons if "read" in p.rights), key=lambda p: len(p.rights), default=None)
     if first is None:
-        click.echo("envstream: no desk: nobody in this registry may use it (docs/registry.md: [[person]])", err=True)
-        return tell
-    from desk.web.tokens import Tokens, TokensError, issue
-
+        return tell, lambda: ["no desk: nobody in this registry may use it (docs/registry.md: [[person]])"]
     tokens = Path(os.environ.get("ENVSTREAM_DESK_TOKENS", data / "desk-tokens.toml"))
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        if not Tokens(tokens):
-            click.echo(
-                f"envstream: desk http://{desk_at}: sign in as {first.name} with {issue(tokens, first.id)}", err=True
-            )
-            click.echo("envstream: shown once; for others: envstream desk token PERSON", err=True)
-    except TokensError as error:
-        fail(error)
-    except OSError as error:
-        fail(f"{data}: {error.strerror}: give a folder that can be written with --data")
-    return {"desk": ("desk", "--listen", desk_at, "--tokens", str(tokens)), **tell}
+
+    def welcome() -> list[str]:
+        """A desk nobody can sign in to gets a token, shown once."""
+        from desk.web.tokens import Tokens, TokensError, issue
+
+        try:
+            said = [] if Tokens(tokens) else [f"sign in as {first.name} with {issue(tokens, first.id)}"]
+        except TokensError as error:
+            fail(error)
+        once = "that token is shown once; for others: envstream desk token PERSON"
+        return [f"desk: http://{desk_at}", *(f"{text}; {once}" for text in said)]
+
+    return {"desk": ("desk", "--listen", desk_at, "--tokens", str(tokens)), **tell}, welcome
 
 
 # ---- one part, for production

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -56,6 +56,7 @@ class UpPlan:
         as_json: the summary as JSON.
         people: further parts for people, by name: words of a command that takes ``--bootstrap``, ``--embedded`` and
             the gateway's ``--control``.
+        welcome: called once the folder is ours: lines for the person at the terminal.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class UpPlan:
     ingest_folder: Path | None = None
     as_json: bool = False
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    welcome: Callable[[], Sequence[str]] | None = None
 
 
 def run_up(plan: UpPlan) -> int:
@@ -147,6 +149,8 @@ class _Run:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt)
+        for line in self.plan.welcome() if self.plan.welcome is not None else ():
+            say(line)
         say(f"starting broker, worker, sink{''.join(f', {name}' for name in self.plan.people)} and gateway …")
         try:
             summary = await self.supervisor.run(self.stop, self._once if self.feed else None, self._started)

@@ -27,15 +27,17 @@ def only(*roles: str) -> registry.Registry:
     ],
 )
 def test_whoever_is_there_is_told_and_may_sign_in(
-    roles: tuple[str, ...], signs_in: str, parts: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    roles: tuple[str, ...], signs_in: str, parts: list[str], tmp_path: Path
 ) -> None:
-    assert sorted(parts_for_people(tmp_path, only(*roles), "127.0.0.1:8088")) == parts
-    said = capsys.readouterr().err
+    found, welcome = parts_for_people(tmp_path, only(*roles), "127.0.0.1:8088")
+    assert sorted(found) == parts
+    said = "\n".join(welcome())
     assert f"sign in as {signs_in} with" in said if signs_in else "no desk" in said
-    parts_for_people(tmp_path, only(*roles), "127.0.0.1:8088")
-    assert "sign in as" not in capsys.readouterr().err  # shown once
+    _, again = parts_for_people(tmp_path, only(*roles), "127.0.0.1:8088")
+    assert "sign in as" not in "\n".join(again())  # shown once
 
 
 def test_people_who_may_not_use_a_desk_are_told_all_the_same(tmp_path: Path) -> None:
     text = REGISTRY.replace('role = "', 'rights = []\nrole = "')
-    assert sorted(parts_for_people(tmp_path, registry.parse(text, "people.toml"), "127.0.0.1:8088")) == ["notify"]
+    found, _ = parts_for_people(tmp_path, registry.parse(text, "people.toml"), "127.0.0.1:8088")
+    assert sorted(found) == ["notify"]
