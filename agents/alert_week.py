@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from agents.documents import put_between
 from agents.naive_alarms import NaiveAlarms
 from agents.rejudge import Rejudged
 from agents.scenario_run import simulate
@@ -196,11 +197,7 @@ def put_into(document: str, text: str) -> str:
     Raises:
         WeekError: it has no markers.
     """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise WeekError(f"no place for the tables: write {BEGIN} and {END} on lines of their own")
-    return f"{before}{BEGIN}\n{text}{END}{after}"
+    return put_between(document, BEGIN, END, text, WeekError)
 
 
 def table(week: Week) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from agents.documents import put_between
 from agents.emission import EmissionJudge
 from agents.emission.facility import SUSPECT
 from agents.rejudge import Rejudged
@@ -438,8 +439,4 @@ def put_into(document: str, text: str) -> str:
     Raises:
         RatesError: it has no markers.
     """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise RatesError(f"no place for the tables: write {BEGIN} and {END} on lines of their own")
-    return f"{before}{BEGIN}\n{text}{END}{after}"
+    return put_between(document, BEGIN, END, text, RatesError)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agents import scenario_air, scenario_emission, scenario_truths, scenario_water
+from agents.documents import put_between
 from agents.rejudge import JUDGES
 from agents.scenario_check import NOTHING, Case, Checker, Result, judge
 from agents.scenario_run import Run, simulate
@@ -189,11 +190,7 @@ def put_into(document: str, table_text: str) -> str:
     Raises:
         SweepError: it has no markers.
     """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SweepError(f"no place for the table: write {BEGIN} and {END} on lines of their own")
-    return f"{before}{BEGIN}\n{table_text}{END}{after}"
+    return put_between(document, BEGIN, END, table_text, SweepError)
 
 
 Progress = Callable[[int, int], None]

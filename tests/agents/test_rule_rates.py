@@ -131,7 +131,7 @@ def test_what_cannot_be_counted_is_refused(asked: dict[str, Any]) -> None:
 
 
 def test_a_document_without_a_place_is_refused() -> None:
-    with pytest.raises(RatesError, match="no place for the tables"):
+    with pytest.raises(RatesError, match="no place for the table"):
         put_into("# 表", "x")
     document = f"a\n{rule_rates.BEGIN}\nold\n{rule_rates.END}\nb\n"
     assert put_into(put_into(document, "x\n"), "y\n") == document.replace("old", "y")
