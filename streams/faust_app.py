@@ -9,33 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import faust
-from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.state.kernel import Kernel, KernelError
 
 log = logging.getLogger("envstream.worker")
-
-FETCH_WAIT_MS = 100
-"""Longest time the broker holds an answer back when it has nothing. One fetch at a time is under way, so a partition
-whose messages are all taken waits for what the others have not got: with the 1.5 s of Faust, which has no setting for
-it, the worker stood idle for half of a replay."""
-
-
-class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        return consumer
-
-
-class _Consumer(driver.Consumer):  # type: ignore[misc]
-    def _new_consumer_thread(self) -> Any:
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
-
-
-class _Transport(driver.Transport):  # type: ignore[misc]
-    Consumer = _Consumer
 
 
 def make_app(
@@ -71,7 +49,6 @@ def make_app(
         value_serializer="raw",
         key_serializer="raw",
     )
-    app.transport = _Transport(app.conf.broker_consumer, app)
 
     async def fail(error: BaseException) -> None:
         log.error("%s", error)
