@@ -290,8 +290,8 @@ def test_killed_again_and_again_every_line_is_there_exactly_once(broker: Broker,
         until = time.monotonic() + rng.uniform(0.2, 0.8)
         while time.monotonic() < until:
             for p in range(4):
-                broker.send(per_partition[p][at[p] : at[p] + 3], p)
-                at[p] += 3
+                broker.send(per_partition[p][at[p] : at[p] + 1], p)
+                at[p] += 1
             time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)
         child.wait(10)
