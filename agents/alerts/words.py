@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from schemas import hj212_codes, times
 from schemas.alerts import LEVEL_ZH, REASON_ZH, RECOVERED, Episode, Member
+from schemas.names import name_zh
 from standards import alerting
 
 MOST_SHORT: Final = 35
@@ -14,6 +15,8 @@ SILENCE, CROWD, SILENT_CROWD = "silence", "crowd", "silence-crowd"
 """``about`` of alerts that are of several sources, or of many alerts."""
 CROWDS: Final = (CROWD, SILENT_CROWD)
 _LISTED: Final = 5
+_MEDIA: Final = {"air": (hj212_codes.AIR,), "water": (hj212_codes.WATER,)}
+_OF_PLANTS: Final = (hj212_codes.GAS, hj212_codes.WATER, hj212_codes.PROCESS)
 _LEVEL_EN: Final = {"blue": "Blue", "yellow": "Yellow", "orange": "Orange", "red": "Red"}
 _REASON_EN: Final = {
     "first": "new", "level-raised": "level raised", "escalated": "not acknowledged in time", "reminder": "reminder",
@@ -75,15 +78,8 @@ def shortened(text: str, end: str) -> str:
 
 
 def factor_zh(kind: str, factor: str) -> str:
-    """Chinese name of a factor; the factor where it has none."""
-    media = {"air": (hj212_codes.AIR,), "water": (hj212_codes.WATER,)}.get(
-        kind, (hj212_codes.GAS, hj212_codes.WATER, hj212_codes.PROCESS)
-    )
-    for medium in media:
-        known = hj212_codes.factor_of_name(factor, medium)
-        if known is not None:
-            return known.name_zh
-    return factor
+    """Chinese name of a factor or measure; the word itself where it has none."""
+    return name_zh(factor, _MEDIA.get(kind, _OF_PLANTS))
 
 
 def _what(episode: Episode, now_ms: int, parts: int) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from desk.web import drawing, words
 from desk.web.words import GREY, Say, colour, ink_on
 from schemas import alerts, times
 from schemas.action_files import written
+from schemas.action_words import CATEGORIES
 from schemas.actions import holding
 from schemas.alerts import Delivery, Entry, Episode, Member, Notice
 from schemas.blocks import Action
@@ -61,10 +62,12 @@ class People:
 
 def title_of(episode: Episode, say: Say) -> str:
     """What is wrong, in a line: the subject's name, the factor, and what its worst rule says."""
-    rule = next((words.RULES[rule] for rule in episode.rules if rule in words.RULES), None)
+    rule = next(filter(None, map(words.rule, episode.rules)), None)
     what, _, date = episode.about.partition(":")  # a daily thing names its day
+    if what not in words.RULES:
+        what, date = episode.about, ""
     said = [episode.name or episode.subject, say(*(words.RULES.get(what) or words.factor(what))), date]
-    if rule is not None and what not in (*words.ABOUT, *words.RULES):
+    if rule is not None and what not in (*words.SAYS_IT_ALL, *words.RULES):
         said.append(say(*rule))
     return " ".join(part for part in said if part)
 
@@ -223,9 +226,8 @@ def air_page(view: View, registry: Registry, say: Say, query: dict[str, str]) ->
 
 def _legend(days: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Categories and their colours, as the verdicts carry them; cleanest first."""
-    order = ("优", "良", "轻度污染", "中度污染", "重度污染", "严重污染")
     found = {d.category: colour(d.colour) for d in days.values() if d.category}
-    return [(name, found[name], ink_on(found[name])) for name in order if name in found]
+    return [(name, found[name], ink_on(found[name])) for name in CATEGORIES if name in found]
 
 
 def map_page(view: View, registry: Registry, say: Say) -> dict[str, Any]:

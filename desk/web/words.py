@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from schemas import alerts, hj212_codes
+from schemas import alerts
 from schemas.action_kinds import KINDS
+from schemas.names import name_zh
 
 LANGUAGES: Final = ("zh", "en")
 Say = Callable[[str, str], str]
@@ -17,9 +18,7 @@ Say = Callable[[str, str], str]
 
 Words = dict[str, tuple[str, str]]
 
-LEVELS: Final[Words] = {
-    "red": ("红色", "red"), "orange": ("橙色", "orange"), "yellow": ("黄色", "yellow"), "blue": ("蓝色", "blue"),
-}  # fmt: skip
+LEVELS: Final[Words] = {level: (alerts.LEVEL_ZH[level], level) for level in reversed(alerts.LEVELS)}
 STATES: Final[Words] = {state: (zh, state.replace("-", " ")) for state, zh in alerts.STATE_ZH.items()}
 CAUSES: Final[Words] = {cause: (zh, cause) for cause, zh in alerts.CAUSE_ZH.items()}
 DELIVERED: Final[Words] = {
@@ -28,7 +27,7 @@ DELIVERED: Final[Words] = {
 HAPPENED: Final[Words] = {
     "opened": ("发现", "opened"), "joined": ("并入", "joined"), "muted": ("静默", "muted"),
     "unmuted": ("解除静默", "unmuted"),
-    "withdrawn": ("撤销", "withdrawn"), "adopted": ("并入上级告警", "adopted"), "waiting": ("等待持续", "waiting"),
+    "withdrawn": ("撤销", "withdrawn"), "adopted": ("并入上级告警", "adopted"), "waiting": ("暂未通知", "not told yet"),
     **STATES,
     **{reason: (zh, reason.replace("-", " ")) for reason, zh in alerts.REASON_ZH.items()},
     **{kind.name: (kind.zh, kind.en) for kind in KINDS.values()},
@@ -51,7 +50,7 @@ RIGHTS: Final[Words] = {
 CHANNELS: Final[Words] = {
     "dingtalk": ("钉钉", "DingTalk"), "wecom": ("企业微信", "WeCom"), "feishu": ("飞书", "Feishu"),
     "sms": ("短信", "SMS"),
-    "mail": ("邮件", "mail"), "webhook": ("接口", "webhook"),
+    "mail": ("邮件", "mail"), "webhook": ("接口", "webhook"), "apprise": ("其他服务", "other service"),
 }  # fmt: skip
 BUDGET: Final[Words] = {
     "safe": ("已确保优良", "safe"), "open": ("可控", "open"), "uncertain": ("未定", "uncertain"),
@@ -73,8 +72,11 @@ REASONS: Final[Words] = {
 ABOUT: Final[Words] = {
     "silence": ("无数据", "silence"), "crowd": ("多起告警", "many alerts"),
     "silence-crowd": ("多处无数据", "many silent places"),
+    "early": ("提示", "early word"), "quality": ("数据质量", "data quality"),
 }  # fmt: skip
 """What an alert without a factor is about."""
+SAYS_IT_ALL: Final = ("silence", "crowd", "silence-crowd")
+"""The others are followed by the name of their rule."""
 RULES: Final[Words] = {
     "over-limit": ("超标", "above the limit"), "near-limit": ("接近限值", "close to the limit"),
     "over-ultra-low": ("超过超低排放限值", "above the ultra-low limit"),
@@ -124,21 +126,20 @@ ROMAN: Final = {1: "Ⅰ", 2: "Ⅱ", 3: "Ⅲ", 4: "Ⅳ", 5: "Ⅴ", 6: "劣Ⅴ"}
 
 _COLOURS = tomllib.loads((Path(__file__).parent / "water_colours.toml").read_text(encoding="utf-8"))["class"]
 WATER_COLOURS: Final[dict[int, str]] = {int(water_class): str(colour) for water_class, colour in _COLOURS.items()}
+_SUSPICION: Final = re.compile(r"R\d+", re.ASCII)
 _HEX: Final = re.compile(r"#[0-9A-Fa-f]{6}", re.ASCII)
-_MEDIA: Final = (hj212_codes.AIR, hj212_codes.GAS, hj212_codes.WATER, hj212_codes.PROCESS)
 GREY: Final = "#D5DAE0"
 """Of what is not known."""
 
 
+def rule(name: str) -> tuple[str, str] | None:
+    """What a rule of a condition is called; each rule of facility supervision (``R5``) suspects something."""
+    return RULES.get("suspect" if _SUSPICION.fullmatch(name) else name)
+
+
 def factor(name: str) -> tuple[str, str]:
-    """What a factor is called; what an alert is about where that is no factor."""
-    if name in ABOUT:
-        return ABOUT[name]
-    for medium in _MEDIA:
-        known = hj212_codes.factor_of_name(name, medium)
-        if known is not None:
-            return known.name_zh, name
-    return name, name
+    """What a factor or measure is called; what an alert is about where that is neither."""
+    return ABOUT[name] if name in ABOUT else (name_zh(name), name)
 
 
 def unit(name: str) -> str:

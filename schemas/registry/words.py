@@ -86,7 +86,16 @@ BINDING_LIMITS: Final = ("legal", "permit")
 SIDES: Final = ("most", "least")
 AVERAGING: Final = ("hour", "day", "instant")
 
-MEASURES: Final = ("production", "treatment", "valve", "reagent", "lift_pump", "slurry_ph", "pressure_drop")
+MEASURES_ZH: Final = {
+    "production": "生产设施",
+    "treatment": "治理设施",
+    "valve": "旁路阀",
+    "reagent": "药剂",
+    "lift_pump": "提升泵",
+    "slurry_ph": "浆液pH",
+    "pressure_drop": "压差",
+}
+MEASURES: Final = tuple(MEASURES_ZH)
 WITHOUT_RATING: Final = ("slurry_ph", "pressure_drop")
 """Judged against a range, not against a share of the rated value."""
 

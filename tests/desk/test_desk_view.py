@@ -22,7 +22,7 @@ from desk.web.tokens import Tokens, TokensError, issue
 from desk.web.writing import ByControl
 from schemas import blocks, times, topics
 from schemas.action_kinds import KINDS, Subject
-from schemas.alerts import SENDING, SENT
+from schemas.alerts import SENDING, SENT, Episode
 from schemas.messages import encode, key
 from schemas.registry import Reach
 from streams.embedded_broker import EmbeddedBroker
@@ -294,6 +294,23 @@ def test_rules_are_called_as_in_the_table_of_the_alerts() -> None:
     rows = tomllib.loads((TABLES / "alerts_rules.toml").read_text(encoding="utf-8"))
     found = {row["rule"]: (row["zh"], row["en"]) for row in rows_of(rows)}
     assert found == words.RULES
+
+
+def test_whatever_an_alert_is_about_is_said_in_chinese() -> None:
+    rows = tomllib.loads((TABLES / "alerts_rules.toml").read_text(encoding="utf-8"))
+    assert {row["about"] for row in rows_of(rows) if "about" in row} <= set(words.ABOUT)
+    zh = words.say_of("zh")
+    for about, rules, title in (
+        ("quality", ["unit-1000"], "烟囱 数据质量 单位疑差一千倍"),
+        ("treatment:dust", ["R1"], "烟囱 治理设施:dust 疑似异常"),
+        ("silence", ["offline"], "烟囱 无数据"),
+        ("air-day-incomplete:2026-04-08", ["air-day-incomplete"], "烟囱 日报不完整 2026-04-08"),
+    ):
+        episode = Episode(
+            id="g|s|x|1", group="g", kind="emission", subject="s", name="烟囱", about=about, began=0, level="blue",
+            state="open", opened=0, updated=0, rules=rules,
+        )  # fmt: skip
+        assert pages.title_of(episode, zh) == title
 
 
 def test_water_classes_have_the_colours_of_their_table() -> None:
