@@ -16,12 +16,13 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from schemas import blocks, times, topics
+from schemas import blocks, topics
 from schemas.alerts import ACTIVE, FINAL, LEVELS, SENDING, Delivery, Episode, Notice
 from schemas.messages import AirBudget, AirPeriod, AirVerdict
 from schemas.messages_emission import OutletHour
 from schemas.messages_water import WaterVerdict
 from schemas.registry import Registry, RegistryError, parse
+from streams import by_hand
 from streams.clock import LIVE
 
 log = logging.getLogger("envstream.desk")
@@ -196,10 +197,10 @@ class View:
         return ENTERED
 
     def _registered(self, key: bytes, value: bytes) -> str | None:
-        if key == b"clock":
+        if key == topics.CLOCK_KEY:
             self.clock = value.decode()
             return DISTRICT
-        if key != b"registry":
+        if key != topics.REGISTRY_KEY:
             return None
         version = msgspec.json.decode(value, type=blocks.RegistryVersion)
         if self.registry is None or self.registry.digest != version.digest:
@@ -345,7 +346,7 @@ class Follower:
             embedded: the broker waits for who commits, and drops what nobody does: commit, and notice what is missing.
         """
         self._bootstrap, self._view, self._embedded = bootstrap, view, embedded
-        self._next: dict[tuple[str, int], int] = {}
+        self._gaps = by_hand.Gaps()
         self._ends: set[tuple[str, int]] = set()
         self._heard = self._probed = 0.0
         self._stop = threading.Event()
@@ -358,15 +359,8 @@ class Follower:
         self._thread.join(5.0)
 
     def _run(self) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._bootstrap,
-                "group.id": GROUP,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-                "log_level": 0,
-            }
+        consumer = by_hand.consumer(
+            self._bootstrap, GROUP, embedded=self._embedded, more={"enable.partition.eof": True}
         )
         try:
             places = self._places(consumer)
@@ -417,7 +411,8 @@ class Follower:
                 if error.code() == KafkaError._PARTITION_EOF:
                     self._ends.add(place)
                 continue
-            self._check(place, message.offset() or 0)
+            if self._embedded and place[0] in VIEWED:
+                view.fault = self._gaps.dropped(*place, message.offset() or 0) or view.fault
             try:
                 what = view.see(place[0], message.key() or b"", message.value() or b"")
             except (msgspec.MsgspecError, RegistryError, blocks.BlockError, ValueError) as error:
@@ -438,13 +433,6 @@ class Follower:
             except KafkaException as error:
                 log.debug("commit: %s", error)
 
-    def _check(self, place: tuple[str, int], offset: int) -> None:
-        if self._embedded and place[0] in VIEWED:
-            due = self._next.get(place, 0)
-            if offset > due:
-                self._view.fault = f"{place[0]}/{place[1]}: the embedded broker dropped messages {due} to {offset - 1}"
-            self._next[place] = offset + 1
-
     def _probe(self, consumer: Consumer, heard: bool) -> None:
         """A broker that says nothing is asked whether it is there."""
         now = time.monotonic()
@@ -457,8 +445,3 @@ class Follower:
                 self._view.broker = True
             except KafkaException:
                 self._view.broker = False
-
-
-def written_time(ms: int) -> str:
-    """``03-12 09:05`` in Beijing time of epoch ms, "" of 0."""
-    return times.text(ms // 1000)[5:16] if ms else ""

@@ -20,6 +20,7 @@ from schemas.actions import draft
 from schemas.alerts import Delivery, Notice
 from schemas.messages import Dead, encode
 from schemas.registry import parse
+from streams import outbox
 from streams.clock import VIRTUAL, ClockError
 from streams.gateway import Gateway
 from streams.journal import JournalError, Record
@@ -159,14 +160,7 @@ class Control:
         """What ``notify`` has to write down; beside the embedded broker only this process writes."""
         told = msgspec.convert(asked["items"], list[Delivery])
         notices = msgspec.convert(asked.get("notices", []), list[Notice])
-        partitions = self.gateway.writer.partitions
-        said = [(topics.NOTICES, n.episode, n.group, encode(n)) for n in notices]
-        said += [(topics.DELIVERIES, row.notice, row.group, encode(row)) for row in told]
-        records = [
-            Record(topic, topics.partition_of(group, partitions), name.encode(), value)
-            for topic, name, group, value in said
-        ]
-        if records:
+        if records := outbox.records(told, notices, self.gateway.writer.partitions):
             await self.gateway.writer.append(records)
         return {"ok": True}
 

@@ -35,7 +35,6 @@ from streams.writer import Recovered, Writer, WriterError
 
 log = logging.getLogger("envstream.gateway")
 
-CLOCK_KEY = b"clock"
 HANDSHAKE_S = 10.0
 """For TLS; until it is done a peer is counted nowhere."""
 OWN_FILES = 200
@@ -171,7 +170,7 @@ async def _serve(plan: GatewayPlan, writer: Writer, ports: _Ports, ways: Ways, r
     if found.registry != plan.registry.digest:
         await writer.append(intake.registry_records())
     if writer.journal is None and kind is not None:
-        await writer.append([Record(topics.REGISTRY, 0, CLOCK_KEY, kind.encode())])
+        await writer.append([Record(topics.REGISTRY, 0, topics.CLOCK_KEY, kind.encode())])
     server = await loop.create_server(lambda: Connection(gateway), sock=ports.loggers)
     servers = [server]
     told = {"port": ports.loggers.getsockname()[1], "control_port": ports.control.getsockname()[1], "log": kind}
@@ -232,9 +231,9 @@ def read_log(bootstrap: str, partitions: int) -> tuple[Recovered, str | None]:
     for key, value in messages_of(
         bootstrap, [TopicPartition(topics.REGISTRY, p, OFFSET_BEGINNING) for p in range(partitions)]
     ):
-        if key == CLOCK_KEY:
+        if key == topics.CLOCK_KEY:
             kind = value.decode()
-        elif key == b"registry":
+        elif key == topics.REGISTRY_KEY:
             found.registry = msgspec.json.decode(value, type=blocks.RegistryVersion).digest
     if kind == VIRTUAL:
         found.now_ms = newest_ms(bootstrap, partitions)
@@ -264,7 +263,7 @@ def registry_of(bootstrap: str) -> Registry:
     """
     text = ""
     for key, value in messages_of(bootstrap, [TopicPartition(topics.REGISTRY, 0, OFFSET_BEGINNING)]):
-        if key == b"registry":
+        if key == topics.REGISTRY_KEY:
             text = msgspec.json.decode(value, type=blocks.RegistryVersion).text
     return parse(text, "registry of the log")
 

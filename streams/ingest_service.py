@@ -18,7 +18,7 @@ from schemas import blocks, topics
 from schemas.registry import Registry, RegistryError
 from streams.clock import LIVE, WriterClock
 from streams.gateway_metrics import Metrics
-from streams.gateway_service import CLOCK_KEY, GatewayError, read_log, registry_of, serve_metrics
+from streams.gateway_service import GatewayError, read_log, registry_of, serve_metrics
 from streams.ingest import Ingest
 from streams.ingest_topic import IngestTopicError
 from streams.ingest_ways import Ways, WaysError, WaysPlan
@@ -93,7 +93,7 @@ async def _serve(plan: IngestPlan, ways: Ways, writer: Writer, ready: Callable[[
     metrics.watch_intake(intake)
     first = [] if found.registry is not None else intake.registry_records()
     if kind is None:
-        first.append(Record(topics.REGISTRY, 0, CLOCK_KEY, LIVE.encode()))
+        first.append(Record(topics.REGISTRY, 0, topics.CLOCK_KEY, LIVE.encode()))
     await writer.append(first)
     follower = LogFollower(
         writer.bootstrap, writer.partitions, loop, lambda topic, value: _follow(intake, topic, value),

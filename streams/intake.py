@@ -318,7 +318,7 @@ class Intake:
         version = blocks.RegistryVersion(self.writer.name, registry.digest, registry.text, received or 0)
         message = blocks.encode(version)
         records = [Record(topic, p, None, message) for topic in topics.READINGS for p in range(self.writer.partitions)]
-        return [*records, Record(topics.REGISTRY, 0, b"registry", message)]
+        return [*records, Record(topics.REGISTRY, 0, topics.REGISTRY_KEY, message)]
 
 
 def _runs(found: list[tuple[int, Arrival]]) -> list[list[tuple[int, Arrival]]]:

@@ -208,9 +208,8 @@ class Supervisor:
 
     async def _stop_all(self) -> None:
         # Writers first, the broker last, so that nothing dies of a missing broker.
-        order = ("gateway", "worker", "sink")
-        people = [name for name in self.parts if name not in (*order, "broker")]
-        for name in (*order[:1], *people, *order[1:], "broker"):
+        people = self.parts.keys() - {"gateway", "worker", "sink", "broker"}
+        for name in ("gateway", *sorted(people), "worker", "sink", "broker"):
             part = self.parts.get(name)
             if part is not None:
                 await stop_process(part.process)

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas import topics
 from schemas.messages import AirPeriod, AirVerdict, Dead
-from streams.embedded_broker import FETCH_WAIT_MS
+from streams import by_hand
 
 VIEW_GROUP = "envstream-view"
 VIEWED = (topics.CELLS, topics.VERDICTS, topics.DEAD)
@@ -50,30 +50,20 @@ class View:
         self._days: dict[bytes, AirVerdict] = {}
         self._dead: dict[str, str] = {}
         self.gap: str | None = None  # where messages were dropped before they were seen
-        self._next: dict[tuple[str, int], int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="view", daemon=True)
         self._thread.start()
 
     def _follow(self) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._bootstrap,
-                "group.id": VIEW_GROUP,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": FETCH_WAIT_MS,
-                "log_level": 0,
-            }
-        )
-        # Assigned by hand: nothing to share with anybody, and no rebalance to wait for.
+        consumer, gaps = by_hand.consumer(self._bootstrap, VIEW_GROUP, embedded=True), by_hand.Gaps()
         places = [TopicPartition(t, p, 0) for t in VIEWED for p in range(topics.EMBEDDED_PARTITIONS)]
         consumer.assign(places)
         while not self._stop.is_set():
             messages = [m for m in consumer.consume(1_000, timeout=0.2) if m.error() is None]
             for message in messages:
-                self._check(message.topic() or "", message.partition() or 0, message.offset() or 0)
+                gap = gaps.dropped(message.topic() or "", message.partition() or 0, message.offset() or 0)
+                self.gap = self.gap or gap or None
                 self._see(message.topic() or "", message.key() or b"", message.value() or b"")
             if messages:
                 try:
@@ -81,12 +71,6 @@ class View:
                 except KafkaException:
                     continue  # the broker is gone; the supervisor sees that too
         consumer.close()
-
-    def _check(self, topic: str, partition: int, offset: int) -> None:
-        due = self._next.get((topic, partition), 0)
-        if offset > due:
-            self.gap = self.gap or f"{topic}/{partition}: the embedded broker dropped messages {due} to {offset - 1}"
-        self._next[topic, partition] = offset + 1
 
     def _see(self, topic: str, key: bytes, value: bytes) -> None:
         with self._lock:

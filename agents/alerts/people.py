@@ -55,7 +55,7 @@ class People:
 
     def reachable(self, person: str, level: str, now: int) -> int | None:
         """From when on a person may be told of a level, epoch ms; None: never. Who left the registry is not asked."""
-        known = next((p for p in self._registry.persons if p.id == person), None)
+        known = self._registry.person(person)
         if known is None:
             return now
         at = reachable_at(known, level, now // 1000)
@@ -63,7 +63,8 @@ class People:
 
     def person(self, person: str) -> str:
         """Name of a person; the id of one who left the registry."""
-        return next((p.name for p in self._registry.persons if p.id == person), person)
+        known = self._registry.person(person)
+        return known.name if known is not None else person
 
     # ---- what is maintained
 

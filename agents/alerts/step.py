@@ -301,8 +301,7 @@ class _Step:
     def _reopen(self) -> None:
         e = self.episode
         holder = e.holder
-        e.state, e.resolved, e.holder, e.acknowledged, e.acknowledged_by = alerts.OPEN, 0, "", 0, ""
-        self.alert.due.pop(AUTO_CLOSE, None)
+        self._nobody_has_it()
         if self.alert.said:
             self._speak(alerts.REOPENED, self.level.first, holder)
             self._arm()
@@ -370,8 +369,7 @@ class _Step:
         higher = self.alert.crowd and alerting.rank(event.level) > alerting.rank(e.level)
         self.alert.due.pop(HOLD, None)
         if e.state == alerts.RESOLVED:
-            e.state, e.resolved, e.holder, e.acknowledged, e.acknowledged_by = alerts.OPEN, 0, "", 0, ""
-            self.alert.due.pop(AUTO_CLOSE, None)
+            self._nobody_has_it()
             self._say_so(OPENED, text=event.name, level=e.level)
             if self.alert.said:
                 self._grown()
@@ -474,10 +472,14 @@ class _Step:
             self._open_again(alerts.REMINDER, "")
         return True
 
-    def _open_again(self, reason: str, holder: str) -> None:
-        """Nobody has it any more."""
+    def _nobody_has_it(self) -> None:
         e = self.episode
-        e.state, e.holder, e.acknowledged, e.acknowledged_by = alerts.OPEN, "", 0, ""
+        e.state, e.resolved, e.holder, e.acknowledged, e.acknowledged_by = alerts.OPEN, 0, "", 0, ""
+        self._cancel(AUTO_CLOSE)
+
+    def _open_again(self, reason: str, holder: str) -> None:
+        """Who had it has it no more, while it goes on."""
+        self._nobody_has_it()
         self._cancel(*_URGENT)
         if HOLD in self.alert.due:
             return

@@ -26,7 +26,7 @@ from schemas import blocks, topics
 from schemas.alerts import SENT, Delivery, Entry, Episode, Member, Notice, Recipient
 from schemas.messages import encode
 from schemas.registry import parse
-from streams.gateway_service import CLOCK_KEY
+from schemas.topics import CLOCK_KEY
 from tests.services.fixtures import free_port
 
 ENTERPRISES: Final = 50

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException, Producer
 
 from schemas import topics
 from schemas.alerts import Delivery, Notice
+from streams import outbox
 from streams.ask import AskError, ask
 
 log = logging.getLogger("envstream.notify")
@@ -56,9 +57,9 @@ class KafkaLedger:
             if left == 0:
                 loop.call_soon_threadsafe(lambda: None if done.done() else done.set_result(None))
 
-        for topic, key, message in _messages(deliveries, notices):
-            partition = topics.partition_of(message.group, self._partitions)
-            self._producer.produce(topic, msgspec.json.encode(message), key, partition, on_delivery=delivered)
+        for record in outbox.records(deliveries, notices, self._partitions):
+            place = record.topic, record.value, record.key, record.partition
+            self._producer.produce(*place, on_delivery=delivered)
         while left:
             self._producer.poll(0)
             await asyncio.wait([done], timeout=0.005)
@@ -98,10 +99,3 @@ class ControlLedger:
                         self._said = str(error)
                         log.warning("deliveries wait: %s", error)
                     await asyncio.sleep(_AGAIN_S)
-
-
-def _messages(deliveries: Sequence[Delivery], notices: Sequence[Notice]) -> list[tuple[str, str, Delivery | Notice]]:
-    return [
-        *((topics.NOTICES, notice.episode, notice) for notice in notices),
-        *((topics.DELIVERIES, row.notice, row) for row in deliveries),
-    ]

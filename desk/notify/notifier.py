@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Protocol
 
 from desk.notify import texts
-from desk.notify.book import NO_ANSWER, Book
+from desk.notify.book import Book
 from desk.notify.channel_secrets import Secrets
 from desk.notify.clock import Clock
 from desk.notify.lanes import Bundle, Job, Lane
@@ -126,7 +126,7 @@ class Notifier:
     def _count_again(self, row: Delivery) -> None:
         if row.state in (SENT, DIGESTED):
             self._cap(row.person).note(row.at)
-        elif row.state == SENDING and (person := self._person(row.person)) is not None:
+        elif row.state == SENDING and (person := self.registry.person(row.person)) is not None:
             for channel in person.channels:
                 if channel.kind == row.channel:
                     for window in self._windows_of(channel):
@@ -156,7 +156,7 @@ class Notifier:
             if told.gave_up:  # the process may have ended before the chief was told of it
                 self._tell_chief(notice, recipient.person, logged)
             return
-        person = self._person(recipient.person)
+        person = self.registry.person(recipient.person)
         channels = tuple(c for c in person.channels if self._secrets.can(c)) if person is not None else ()
         job = Job(notice, recipient.person, channels, attempt=told.attempts, unsure=len(told.unsure), logged=logged)
         kept = self._kept(notice, person, channels)
@@ -188,12 +188,6 @@ class Notifier:
     def _is_forgotten(self, notice: Notice) -> bool:
         """Said again while a journal is judged anew: what became of it may be forgotten, and is not written again."""
         return self.mode == LIVE and self._clock.now_ms() - notice.at > self._limits.forget_ms
-
-    def _person(self, person: str) -> Person | None:
-        try:
-            return self.registry.person(person)
-        except KeyError:
-            return None
 
     # ---- lanes
 
@@ -252,7 +246,7 @@ class Notifier:
                 self._tell_chief(job.notice, job.person, job.logged)
 
     def _message(self, channel: Channel, bundle: Bundle) -> texts.Message:
-        persons = [p for p in map(self._person, dict.fromkeys(j.person for j in bundle.jobs)) if p is not None]
+        persons = [p for p in map(self.registry.person, dict.fromkeys(j.person for j in bundle.jobs)) if p is not None]
         phones = [phone for p in persons if (phone := self._secrets.phone(p))] if channel.kind != "sms" else []
         notices = bundle.notices
         return texts.one(notices[0], phones) if len(notices) == 1 else texts.digest(notices, phones)
@@ -322,7 +316,7 @@ class Notifier:
         chiefs = self.registry.roster.on_duty("chief", self._clock.now_ms() // 1000).persons
         if person in chiefs or not chiefs:
             return
-        found = self._person(person)
+        found = self.registry.person(person)
         who = found.name if found is not None else person
         to = [Recipient(chief, "chief") for chief in chiefs]
         self.take(
@@ -416,6 +410,3 @@ class Notifier:
         if self.failure.done() and not self.failure.cancelled():
             self.failure.exception()
         self.failure.cancel()
-
-
-__all__ = ["DRILL", "LIVE", "NO_ANSWER", "VIRTUAL", "Ledger", "Notifier", "Way"]

@@ -20,7 +20,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaExcepti
 from schemas import blocks, topics
 from schemas.alerts import Delivery, Notice
 from schemas.registry import Registry, RegistryError, parse
-from streams.gateway_service import CLOCK_KEY
+from streams import by_hand
 
 log = logging.getLogger("envstream.notify")
 
@@ -86,18 +86,11 @@ class Reader:
     # ---- the thread
 
     def _run(self) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._bootstrap,
-                "group.id": GROUP,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "allow.auto.create.topics": self._embedded,
-                "topic.metadata.refresh.interval.ms": 500 if self._embedded else 10_000,
-                "fetch.error.backoff.ms": 100,
-                "fetch.wait.max.ms": 100,
-                "log_level": 0,
-            }
+        consumer = by_hand.consumer(
+            self._bootstrap,
+            GROUP,
+            embedded=self._embedded,
+            more={"fetch.error.backoff.ms": 100, "fetch.wait.max.ms": 100},
         )
         said = ""
         try:
@@ -204,7 +197,7 @@ class Reader:
                 return msgspec.json.decode(value, type=Delivery)
             if topic == topics.NOTICES:
                 return msgspec.json.decode(value, type=Notice)
-            if message.key() == CLOCK_KEY:
+            if message.key() == topics.CLOCK_KEY:
                 return value.decode()
             found = blocks.decode(value)
             return parse(found.text, "registry of the log") if isinstance(found, blocks.RegistryVersion) else None

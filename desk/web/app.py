@@ -290,7 +290,7 @@ def _page(request: web.Request, name: str, status: int = 200, **shown: Any) -> w
     view, session = request.app[VIEW], request.get(SESSION)
     registry = view.registry
     say = words.say_of(lang)
-    person = next((p for p in registry.persons if p.id == session.person), None) if session and registry else None
+    person = registry.person(session.person) if session and registry else None
     text = (
         request.app[PAGES]
         .get_template(f"{name}.html")
@@ -484,15 +484,20 @@ def _at(request: web.Request, said: Mapping[str, str]) -> int:
     return at if now_s - LASTS_S <= at <= now_s + _AHEAD_S else now_s
 
 
-async def _write(request: web.Request, action: Action) -> str:
-    """Write a checked action.
-
-    Raises:
-        NotWritten: it is not known to be in the log.
-    """
-    name = await request.app[DESK].write(action, _registry(request))
+async def _write(request: web.Request, action: Action) -> tuple[list[str], int]:
+    """Have an action written; what is wrong otherwise, and the status of the page that says so."""
+    view = request.app[VIEW]
+    errors = errors_of(action, _registry(request), view.now_s() * 1000)
+    if errors:
+        return errors, 422
+    try:
+        name = await request.app[DESK].write(action, _registry(request))
+    except NotWritten as error:
+        return str(error).splitlines(), 503
     log.info("%s: %s %s %s", action.by, action.what, action.subject or "*", name)
-    return name
+    if action.what not in alerts.ALERT_ACTIONS:
+        await _wait_for(request, lambda: pages.recent(view.actions(), name) is not None)
+    return [], 200
 
 
 async def act(request: web.Request) -> web.StreamResponse:
@@ -518,27 +523,20 @@ async def act(request: web.Request) -> web.StreamResponse:
         why=said.get("why", "") or DEFAULT_WHY.get(what, ""),
         data=data,
     )
-    errors = errors_of(action, _registry(request), view.now_s() * 1000)
-    status = 422
-    if not errors:
-        try:
-            await _write(request, action)
-        except NotWritten as error:
-            errors, status = str(error).splitlines(), 503
+    errors, status = await _write(request, action)
     if errors:
         shown = pages.episode_page(view, episode, _say(request))
         return _page(request, "episode", status, **shown, errors=errors, typed=said)
-    await _seen(request, episode)
+    await _wait_for(request, lambda: view.episode(episode.id) is not episode)
     back = "/" if said.get("back") == "list" else f"/alert?id={_quoted(episode.id)}"
     return _to(back, what)
 
 
-async def _seen(request: web.Request, before: alerts.Episode) -> None:
-    """Wait a moment for the alert to change: then the next page shows it, also without a script."""
-    view, live_ = request.app[VIEW], request.app[LIVE]
+async def _wait_for(request: web.Request, seen: Callable[[], bool]) -> None:
+    """Wait a moment for the log to say it: then the next page shows it, also without a script."""
     until = time.monotonic() + SEEN_S
-    while view.episode(before.id) is before and (left := until - time.monotonic()) > 0:
-        await live_.change(left)
+    while not seen() and (left := until - time.monotonic()) > 0:
+        await request.app[LIVE].change(left)
 
 
 def _to(path: str, done: str) -> web.StreamResponse:
@@ -556,13 +554,9 @@ async def take_over(request: web.Request) -> web.StreamResponse:
     action = forms.take_over(
         _at(request, said), by=person, why=remark or f"交接班：接收 {count} 项未结告警", before=said.get("from", "")
     )
-    errors, status = errors_of(action, _registry(request), view.now_s() * 1000), 422
+    errors, status = await _write(request, action)
     if not errors:
-        try:
-            await _write(request, action)
-            return _to("/handover", alerts.TAKE_OVER)
-        except NotWritten as error:
-            errors, status = str(error).splitlines(), 503
+        return _to("/handover", alerts.TAKE_OVER)
     return _page(request, "handover", status, **pages.handover_page(view, say), errors=errors, typed=said)
 
 
@@ -587,26 +581,18 @@ async def enter_page(request: web.Request) -> web.StreamResponse:
 
 async def enter(request: web.Request) -> web.StreamResponse:
     """A filled form."""
-    said, view = await _said(request), request.app[VIEW]
+    said = await _said(request)
     form = _form(request, said)
     if "again" in said:  # another subject was chosen, which has other factors
         return _page(request, "form", form=form)
-    action = forms.action_of(form, said, _session(request).person, _registry(request), view.now_s() * 1000)
+    action = forms.action_of(form, said, _session(request).person)
     if action is None:
         return _page(request, "form", 422, form=form)
-    try:
-        name = await _write(request, action)
-    except NotWritten as error:
-        form.errors += str(error).splitlines()
-        return _page(request, "form", 503, form=form)
-    await _entered(request, name)
-    return _to("/entered", action.what)
-
-
-async def _entered(request: web.Request, name: str) -> None:
-    view, until = request.app[VIEW], time.monotonic() + SEEN_S
-    while pages.recent(view.actions(), name) is None and (left := until - time.monotonic()) > 0:
-        await request.app[LIVE].change(left)
+    errors, status = await _write(request, action)
+    if not errors:
+        return _to("/entered", action.what)
+    forms.place_errors(form, errors)
+    return _page(request, "form", status, form=form)
 
 
 def _held(request: web.Request, name: str) -> Action:
@@ -629,13 +615,9 @@ async def withdraw(request: web.Request) -> web.StreamResponse:
     said = await _said(request)
     action = _held(request, said.get("id", ""))
     ending = forms.withdrawal_of(action, _session(request).person, said.get("why", ""))
-    errors, status = errors_of(ending, _registry(request), request.app[VIEW].now_s() * 1000), 422
+    errors, status = await _write(request, ending)
     if not errors:
-        try:
-            await _entered(request, await _write(request, ending))
-            return _to("/entered", "withdraw")
-        except NotWritten as error:
-            errors, status = str(error).splitlines(), 503
+        return _to("/entered", "withdraw")
     names = pages.place_names(_registry(request))
     return _page(
         request,

@@ -9,8 +9,6 @@ from typing import Final
 
 from desk.web.access import RIGHT_OF
 from desk.web.words import CHOICES, FIELDS, Say, factor
-from desk.web.writing import errors_of
-from schemas import times
 from schemas.action_files import ActionsError, of_row
 from schemas.action_kinds import KINDS, SECTION_CHECKS, Kind, Subject
 from schemas.action_words import CATEGORIES, MARK_NAMES
@@ -139,16 +137,14 @@ def _subject(kind: Kind, subject: str, registry: Registry) -> Subject:
     return Subject("", subject, "", (), tuple(dict.fromkeys(factors)))
 
 
-def action_of(form: Form, said: Mapping[str, str], by: str, registry: Registry, now_ms: int) -> Action | None:
-    """The checked action of a filled form; None when there is something to mend, which then stands in the form."""
+def action_of(form: Form, said: Mapping[str, str], by: str) -> Action | None:
+    """The action of a filled form, to be checked; None when it cannot be read, and why then stands in the form."""
     row = {f.name: said.get(f.name, "") for f in form.fields}
     try:
-        action = of_row({**row, "what": form.kind.name, "by": by})
+        return of_row({**row, "what": form.kind.name, "by": by})
     except ActionsError as error:
         place_errors(form, str(error).splitlines())
         return None
-    place_errors(form, errors_of(action, registry, now_ms))
-    return None if form.wrong else action
 
 
 def place_errors(form: Form, errors: list[str]) -> None:
@@ -181,8 +177,3 @@ def on_episode(
 def take_over(at_s: int, *, by: str, why: str, before: str) -> Action:
     """That the shift is taken over, of the whole district."""
     return draft("take-over", "", at_s - 1, at_s, by=by, why=why, data={"from": before})
-
-
-def shown_time(at_s: int) -> str:
-    """For an input of date and time."""
-    return times.civil(at_s).strftime("%Y-%m-%dT%H:%M")

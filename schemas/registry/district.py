@@ -273,9 +273,9 @@ class Registry:
     def _persons(self) -> dict[str, Person]:
         return {p.id: p for p in self.persons}
 
-    def person(self, person_id: str) -> Person:
-        """The person of that id."""
-        return self._persons[person_id]
+    def person(self, person_id: str) -> Person | None:
+        """The person of that id, or None: people leave."""
+        return self._persons.get(person_id)
 
     def tasks_of(self, year: int) -> tuple[Task, ...]:
         """What the district owes in a year, in the order of the file."""

@@ -21,8 +21,8 @@ from desk.notify import service
 from desk.notify.channel_secrets import Secrets
 from schemas import blocks, registry, topics
 from schemas.alerts import GAVE_UP, SENDING, Notice
+from schemas.topics import CLOCK_KEY
 from streams.admin import create_topics
-from streams.gateway_service import CLOCK_KEY
 from tests.desk.notifying import REGISTRY, TEXTS, notice
 from tests.desk.robots import Robots, in_a_thread
 from tests.e2e.notifying import Notify, deliveries, finals, tell

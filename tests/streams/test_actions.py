@@ -16,13 +16,13 @@ from schemas import blocks, times, topics
 from schemas.action_files import Placed, period
 from schemas.actions import KINDS, Action, complete, draft
 from schemas.registry import Registry
+from schemas.topics import CLOCK_KEY
 from streams import action_writer, journal
 from streams.account import taken_in
 from streams.action_list import line, listed, of_journal
 from streams.actions import MOST_AT_ONCE, action_records
 from streams.ask import AskError, ask_actions
 from streams.clock import LIVE, WriterClock
-from streams.gateway_service import CLOCK_KEY
 from streams.intake import Intake
 from streams.writer import Recovered
 from tests.services.embedded import Broker, read
