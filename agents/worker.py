@@ -90,7 +90,7 @@ def run_worker(
         )
         for topic, state, make in JUDGES
     ]
-    app = make_app(kernels, group=topics.AGENTS_GROUP, instance=instance, on_ready=on_ready)
+    app = make_app(kernels, group=topics.AGENTS_GROUP, instance=instance, embedded=embedded, on_ready=on_ready)
     if metrics is not None:
         try:
             serve_metrics(kernels, app, metrics)

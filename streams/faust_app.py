@@ -9,15 +9,44 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import faust
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.embedded_broker import FETCH_WAIT_MS
 from streams.state.kernel import Kernel, KernelError
 
 log = logging.getLogger("envstream.worker")
 
 
+class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # Faust fixes it at 1.5 s, and has no setting for it
+        return consumer
+
+
+class _Consumer(driver.Consumer):  # type: ignore[misc]
+    def _new_consumer_thread(self) -> Any:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _EmbeddedTransport(driver.Transport):  # type: ignore[misc]
+    """For the embedded broker, which holds every answer back for the whole wait, also when something arrives.
+
+    One fetch at a time is under way, so the worker would stand idle for half of a replay. Not for Kafka: with the short wait a worker missed messages after a rebalance, and ended by its
+    gap check; on the embedded broker there is one worker, and none.
+    """
+
+    Consumer = _Consumer
+
+
 def make_app(
-    kernels: Sequence[Kernel], *, group: str, instance: str | None = None, on_ready: Callable[[], None] | None = None
+    kernels: Sequence[Kernel],
+    *,
+    group: str,
+    instance: str | None = None,
+    embedded: bool = False,
+    on_ready: Callable[[], None] | None = None,
 ) -> Any:
     """A Faust app with one agent per kernel, that hands it every message of its topic.
 
@@ -25,6 +54,7 @@ def make_app(
         kernels: drive the judges, each of a topic of its own; all of one broker and session.
         group: the consumer group, which is also the app's id.
         instance: static membership; a restarted worker with the same name is ready in 2 s instead of 10.
+        embedded: the broker is the embedded one.
         on_ready: called when the partitions are recovered.
     """
     first = kernels[0]
@@ -49,6 +79,8 @@ def make_app(
         value_serializer="raw",
         key_serializer="raw",
     )
+    if embedded:
+        app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
 
     async def fail(error: BaseException) -> None:
         log.error("%s", error)
