@@ -92,6 +92,12 @@ district_option = click.option(
     default=DEFAULT_DISTRICT,
     help="the district's registry, a TOML file or a folder with district.toml; twelve Beijing stations unless given",
 )
+example_district_option = click.option(
+    "--district",
+    type=click.Path(path_type=Path),
+    default=EXAMPLE_DISTRICT,
+    help="the district's registry; the example district unless given",
+)
 bootstrap_option = click.option(
     "--bootstrap", envvar="ENVSTREAM_BOOTSTRAP", default="127.0.0.1:9092", show_default=True, help="Kafka, host:port"
 )
@@ -323,10 +329,14 @@ def gateway(
     begin_part(leash, log_level)
     import asyncio
 
-    from desk.view import READER as DESK
     from streams.gateway_service import GatewayError, GatewayPlan, serve
     from streams.view import READER
 
+    readers: list[tuple[str, tuple[str, ...]]] = [READER]
+    if waits_for_desk:
+        from desk.view import READER as DESK_READER
+
+        readers.append(DESK_READER)
     plan = GatewayPlan(
         bootstrap=bootstrap,
         registry=registry,
@@ -336,7 +346,7 @@ def gateway(
         control_port=registry.receive.control_port if control_port is None else control_port,
         journal_folder=journal,
         clock=clock,
-        extra_readers=(READER, *((DESK,) if waits_for_desk else ())) if journal is not None else (),
+        extra_readers=tuple(readers) if journal is not None else (),
         metrics=(at := address(metrics, "--metrics", "")) and (at.host, at.port) if metrics else None,
         ingest=ways_in("--ingest-http", ingest_http, ingest_folder),
     )
@@ -1102,12 +1112,7 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
 
 
 @main.command()
-@click.option(
-    "--district",
-    type=click.Path(path_type=Path),
-    default=EXAMPLE_DISTRICT,
-    help="the district's registry; the example district unless given",
-)
+@example_district_option
 @click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True)
 @click.option(
     "--start", type=click.DateTime(["%Y-%m-%d"]), help="first day; 2026-04-06 unless given, with --speed 1 today"
@@ -1362,12 +1367,7 @@ def check() -> None:
 
 
 @check.command("scenarios")
-@click.option(
-    "--district",
-    type=click.Path(path_type=Path),
-    default=EXAMPLE_DISTRICT,
-    help="the district's registry; the example district unless given",
-)
+@example_district_option
 @click.option(
     "--scenario",
     "names",
@@ -1418,12 +1418,7 @@ def check_scenarios_command(
 
 
 @check.command("rules")
-@click.option(
-    "--district",
-    type=click.Path(path_type=Path),
-    default=EXAMPLE_DISTRICT,
-    help="the district's registry; the example district unless given",
-)
+@example_district_option
 @click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="quiet days of every seed")
 @click.option("--seeds", default="1,2,3,4,5", show_default=True, help="of chance, with commas between")
 @click.option(
@@ -1490,12 +1485,7 @@ def check_rules_command(
 
 
 @check.command("week")
-@click.option(
-    "--district",
-    type=click.Path(path_type=Path),
-    default=EXAMPLE_DISTRICT,
-    help="the district's registry; the example district unless given",
-)
+@example_district_option
 @click.option("--days", type=click.IntRange(1, 60), default=7, show_default=True, help="to simulate")
 @click.option("--seed", type=int, default=1, show_default=True, help="of chance")
 @click.option("--scenario", "scenarios", multiple=True, help="a file or its name; all of the district unless given")

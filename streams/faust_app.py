@@ -33,8 +33,8 @@ class _Consumer(driver.Consumer):  # type: ignore[misc]
 class _EmbeddedTransport(driver.Transport):  # type: ignore[misc]
     """For the embedded broker, which holds every answer back for the whole wait, also when something arrives.
 
-    One fetch at a time is under way, so the worker would stand idle for half of a replay. Not for Kafka: with the short wait a worker missed messages after a rebalance, and ended by its
-    gap check; on the embedded broker there is one worker, and none.
+    One fetch at a time is under way, so the worker would stand idle for half of a replay. Not for Kafka: with the short
+    wait a worker missed messages after a rebalance, and ended by its gap check; here there is one worker, and none.
     """
 
     Consumer = _Consumer

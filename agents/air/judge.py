@@ -25,10 +25,9 @@ from agents.air.days import Days
 from agents.air.periods import Periods
 from agents.air.published import Published
 from agents.air.when import COMPLETE_S, GRACE_S, MINUTES_GRACE_S, VERSION_DAYS, WARM_DAYS, last_closed, name_of, split
-from agents.alerts import Alerts
+from agents.alerts import AlertingJudge, Alerts
 from agents.silence import Silence
 from schemas import blocks, times
-from schemas.messages import Condition
 from schemas.registry import Area
 from streams.state.columns import (
     MINUTE_PAST_MS,
@@ -38,14 +37,13 @@ from streams.state.columns import (
     readings_of,
     timeliness,
 )
-from streams.state.judge import Judge
 from streams.state.slots import Slots, version_of
 from streams.state.timers import Key
 
 _HOUR, _MINUTES, _DAY, _COMPLETE = "air-hour", "air-minutes", "air-day", "air-complete"
 
 
-class AirJudge(Judge):
+class AirJudge(AlertingJudge):
     """Judges the air of the groups of one partition. Driven by :class:`streams.state.kernel.Kernel`."""
 
     def __init__(self, partition: int, partitions: int = 1) -> None:
@@ -141,11 +139,6 @@ class AirJudge(Judge):
             day = times.day_of(due_s - COMPLETE_S)
             self.areas.check_complete(day, due_ms)
             self.timers.set((_COMPLETE,), (times.day_end(day + 1) + COMPLETE_S) * 1000)
-
-    def condition(self, condition: Condition) -> None:
-        """Publish a condition, and take it as an alert."""
-        super().condition(condition)
-        self.alerts.said(condition)
 
     def derive(self) -> None:
         """Everything that stands on the hours that changed."""

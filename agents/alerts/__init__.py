@@ -20,7 +20,7 @@ from streams.state.judge import Judge
 from streams.state.shelf import Shelf
 from streams.state.timers import Key
 
-__all__ = ["Alerts"]
+__all__ = ["AlertingJudge", "Alerts"]
 
 _TIMER: Final = "alert"
 _MAINTENANCE: Final = "maintenance"
@@ -114,3 +114,14 @@ class Alerts:
             self.judge.publish(topics.NOTICES, name.encode(), notice)
         if after.episode.state in alerts.FINAL and FORGET in new and not any(m.open for m in after.episode.members):
             self.rows.cool(name)
+
+
+class AlertingJudge(Judge):
+    """A judge whose conditions are alerts. Its hooks hand on to them: ``begin``, ``on_action`` and ``on_timer``."""
+
+    alerts: Alerts
+
+    def condition(self, condition: Condition) -> None:
+        """Publish a condition, and take it as an alert."""
+        super().condition(condition)
+        self.alerts.said(condition)

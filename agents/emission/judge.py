@@ -23,7 +23,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from agents.alerts import Alerts
+from agents.alerts import AlertingJudge, Alerts
 from agents.emission.cells import Cells, Hour
 from agents.emission.clocks import CLOCK_OFF, Clocks
 from agents.emission.extras import Extras
@@ -52,7 +52,7 @@ from schemas.messages import BEGAN, ENDED, Condition
 from standards.emission import incoming, marks
 from standards.emission.rules import minimum
 from streams.state.columns import MINUTE_PAST_MS, NO_VALUE, Columns, columns, readings_of, timeliness
-from streams.state.judge import Judge, digest_of
+from streams.state.judge import digest_of
 from streams.state.shelf import Shelf
 from streams.state.slots import EMPTY, Ints, version_of
 from streams.state.timers import Key
@@ -64,7 +64,7 @@ _FEW = 12
 """Packets up to which a block is taken reading by reading."""
 
 
-class EmissionJudge(Judge):
+class EmissionJudge(AlertingJudge):
     """Judges the outlets and meters of the groups of one partition."""
 
     def __init__(self, partition: int, partitions: int = 1) -> None:
@@ -167,11 +167,6 @@ class EmissionJudge(Judge):
             self.totals.close(day)
             self.timers.set((_DAY,), (times.day_end(day + 1) + DAY_GRACE_S) * 1000)
             self._grow_old(day)
-
-    def condition(self, condition: Condition) -> None:
-        """Publish a condition, and take it as an alert."""
-        super().condition(condition)
-        self.alerts.said(condition)
 
     def derive(self) -> None:
         """Everything that stands on the hours that changed."""

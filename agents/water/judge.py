@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from agents.alerts import Alerts
+from agents.alerts import AlertingJudge, Alerts
 from agents.silence import Silence
 from agents.water.arrivals import Arrivals
 from agents.water.cells import Cells
@@ -29,17 +29,15 @@ from agents.water.periods import Periods
 from agents.water.warnings import Warnings
 from agents.water.when import GRACE_S, VERSION_DAYS, WARM_DAYS, last_closed, name_of, split
 from schemas import blocks, times
-from schemas.messages import Condition
 from schemas.registry import Registry
 from streams.state.columns import NO_VALUE, Columns, columns, readings_of, timeliness
-from streams.state.judge import Judge
 from streams.state.slots import Slots, version_of
 from streams.state.timers import Key
 
 _DAY: Final = "water-day"
 
 
-class WaterJudge(Judge):
+class WaterJudge(AlertingJudge):
     """Judges the sections of the groups of one partition. Driven by :class:`streams.state.kernel.Kernel`."""
 
     def __init__(self, partition: int, partitions: int = 1) -> None:
@@ -215,11 +213,6 @@ class WaterJudge(Judge):
         ]
 
     # ---- deriving
-
-    def condition(self, condition: Condition) -> None:
-        """Publish a condition, and take it as an alert."""
-        super().condition(condition)
-        self.alerts.said(condition)
 
     def derive(self) -> None:
         """Everything that stands on the hours that changed."""

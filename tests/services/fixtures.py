@@ -25,7 +25,9 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from schemas import topics
 from streams.influx import InfluxSettings
+from tests.services.embedded import wait_for
 
 HERE = Path(__file__).parent
 CACHE = Path(
@@ -216,3 +218,18 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(
             [*script, "stop", "--port", str(port)], env=env, check=True, timeout=60, stdout=subprocess.DEVNULL
         )
+
+
+@pytest.fixture
+def fresh(kafka: str) -> str:
+    """A Kafka without topics."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+
+    def existing() -> list[str]:
+        there = admin.list_topics(timeout=10).topics
+        return [topic.name for topic in topics.TOPICS if topic.name in there]
+
+    for future in admin.delete_topics(existing()).values() if existing() else ():
+        future.result()
+    wait_for(lambda: not existing(), 30)
+    return kafka

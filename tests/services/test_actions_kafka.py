@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from schemas import blocks, topics
 from streams.admin import create_topics
@@ -22,21 +21,6 @@ pytestmark = pytest.mark.needs_kafka
 DISTRICT = system.ROOT / "districts" / "example"
 WHO = ("--by", "张三", "--why", "总站通报")
 PARTITIONS = 4
-
-
-@pytest.fixture
-def fresh(kafka: str) -> str:
-    """A Kafka without topics."""
-    admin = AdminClient({"bootstrap.servers": kafka})
-
-    def existing() -> list[str]:
-        there = admin.list_topics(timeout=10).topics
-        return [topic.name for topic in topics.TOPICS if topic.name in there]
-
-    for future in admin.delete_topics(existing()).values() if existing() else ():
-        future.result()
-    wait_for(lambda: not existing(), 30)
-    return kafka
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from streams.admin import create_topics
 from tests.e2e import system
 from tests.services.embedded import wait_for
 from tests.services.fixtures import free_port
-from tests.services.test_actions_kafka import DISTRICT, PARTITIONS, fresh, live, messages
+from tests.services.test_actions_kafka import DISTRICT, PARTITIONS, live, messages
 
 pytestmark = pytest.mark.needs_kafka
-__all__ = ["fresh", "live"]
+__all__ = ["live"]
 
 TOKEN = "token-of-guo-0123456789"
 

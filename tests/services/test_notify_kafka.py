@@ -14,14 +14,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from desk.notify import limits as table
 from desk.notify import service
 from desk.notify.channel_secrets import Secrets
 from schemas import blocks, registry, topics
 from schemas.alerts import GAVE_UP, SENDING, Notice
-from schemas.topics import CLOCK_KEY
 from streams.admin import create_topics
 from tests.desk.notifying import REGISTRY, TEXTS, notice
 from tests.desk.robots import Robots, in_a_thread
@@ -34,24 +32,15 @@ PARTITIONS = 4
 
 
 @pytest.fixture
-def log(kafka: str) -> str:
+def log(fresh: str) -> str:
     """A live log with a registry, as a gateway leaves it."""
-    admin = AdminClient({"bootstrap.servers": kafka})
-
-    def existing() -> list[str]:
-        there = admin.list_topics(timeout=10).topics
-        return [topic.name for topic in topics.TOPICS if topic.name in there]
-
-    for future in admin.delete_topics(existing()).values() if existing() else ():
-        future.result()
-    wait_for(lambda: not existing(), 30)
-    create_topics(kafka, PARTITIONS, 1)
+    create_topics(fresh, PARTITIONS, 1)
     version = blocks.RegistryVersion("gw", registry.parse(REGISTRY, "people.toml").digest, REGISTRY, 0)
-    producer = Producer({"bootstrap.servers": kafka})
-    producer.produce(topics.REGISTRY, b"live", CLOCK_KEY, 0)
-    producer.produce(topics.REGISTRY, blocks.encode(version), b"registry", 0)
+    producer = Producer({"bootstrap.servers": fresh})
+    producer.produce(topics.REGISTRY, b"live", topics.CLOCK_KEY, 0)
+    producer.produce(topics.REGISTRY, blocks.encode(version), topics.REGISTRY_KEY, 0)
     assert producer.flush(10) == 0
-    return kafka
+    return fresh
 
 
 @pytest.fixture
