@@ -29,12 +29,25 @@ SPANS = ("month", "quarter", "year")
 CHECKS = ("Q05", "Q06", "Q07", "Q08", "Q09", "Q10", "Q11", "Q12", "Q13")
 """Automatic checks for people to look at (air.md §6.3)."""
 
+LIMIT_KINDS = ("legal", "permit", "ultra_low", "temporary")
+"""Values of the tag ``limit``: all are written of every hour and day, so that a limit that is gone is withdrawn."""
+
 BY_DATE = "auto"
 """Tag ``edition`` of a tally whose days each stand under the edition of their own date."""
 
 FLOAT, INTEGER, BOOLEAN, STRING = "float", "integer", "boolean", "string"
+
+MAIN, RECENT = "main", "recent"
+"""Which bucket: what is judged stays for ever; readings, letters and health of the pipeline stay for weeks."""
+
 BY_ITEM = "by item"
 """Unit of a water concentration: that of the tag ``factor`` in ``standards/tables/water_items.toml``."""
+
+AS_SENT = "as sent"
+"""Unit of a reading before it is judged."""
+
+BY_NAME = "by name"
+"""Unit of a number of the pipeline: ``schemas.health.HEALTH`` of the tag ``name``."""
 
 BY_FACTOR = "by factor"
 """Unit of a concentration: ``schemas.registry.PUBLISHED_UNIT`` of the tag ``factor``."""
@@ -53,7 +66,8 @@ class Field:
 class Measurement:
     """A measurement: its tags, sorted as InfluxDB stores them, and its fields. Every point has all of them.
 
-    ``guards`` names, for each field that can be unknown, the boolean field a query must filter on.
+    ``guards`` names, for each field that can be unknown, the boolean field a query must filter on. What many messages
+    may say in one millisecond has a stamp with a number of its id in the nanoseconds, so that none hides another.
     """
 
     name: str
@@ -61,6 +75,7 @@ class Measurement:
     tags: tuple[str, ...]
     fields: dict[str, Field]
     guards: dict[str, str]
+    bucket: str = MAIN
 
     def __post_init__(self) -> None:
         """Hold what InfluxDB does not tell.
@@ -101,10 +116,18 @@ _VERDICT_FIELDS = {
     "valid": _VALID,
 }
 _VERDICT_GUARDS = {"aqi": "valid", "level": "valid", "category": "valid", "primary": "valid"}
+_HOUR = Field(STRING, None, "label of the hour, 01 to 24: an hour of the day can be filtered, a time cannot")
+_HOUR_FIELDS = {
+    **_VERDICT_FIELDS,
+    "hour": _HOUR,
+    "weekday": Field(STRING, None, "of the day the hour belongs to, 1 (Monday) to 7"),
+}
 _DAY_FIELDS = {
     **_VERDICT_FIELDS,
     "good": Field(BOOLEAN, None, "good-air day (优 or 良)"),
     "good_n": Field(INTEGER, "days", "1 on a good-air day, else 0: for sums"),
+    "month": Field(STRING, None, "2026-03, for a calendar"),
+    "day": Field(STRING, None, "01 to 31, for a calendar"),
 }
 _DAY_GUARDS = {**_VERDICT_GUARDS, "good": "valid", "good_n": "valid"}
 _FACTOR_FIELDS = {
@@ -116,6 +139,7 @@ _FACTOR_FIELDS = {
     "valid": _VALID,
 }
 _FACTOR_GUARDS = {"value": "valid", "iaqi": "iaqi_valid"}
+_HOUR_FACTOR_FIELDS = {**_FACTOR_FIELDS, "hour": _HOUR}
 _DAY_FACTOR_FIELDS = {
     **_FACTOR_FIELDS,
     "hours": Field(INTEGER, "hours", "valid hours of all stations"),
@@ -146,10 +170,10 @@ AIR_HOUR = Measurement(
 )
 """An hour of one factor at one station. An invalid hour keeps the value it was sent with, if it had one."""
 
-AIR_AQI_HOUR = Measurement("air_aqi_hour", "hour end", _OF_AREA, _VERDICT_FIELDS, _VERDICT_GUARDS)
+AIR_AQI_HOUR = Measurement("air_aqi_hour", "hour end", _OF_AREA, _HOUR_FIELDS, _VERDICT_GUARDS)
 """Hourly AQI of an area: a district, or a township."""
 
-AIR_AREA_HOUR = Measurement("air_area_hour", "hour end", _OF_AREA_FACTOR, _FACTOR_FIELDS, _FACTOR_GUARDS)
+AIR_AREA_HOUR = Measurement("air_area_hour", "hour end", _OF_AREA_FACTOR, _HOUR_FACTOR_FIELDS, _FACTOR_GUARDS)
 """An hour of one factor in an area: the rounded concentration the index was taken from."""
 
 AIR_DAY = Measurement("air_day", "day start", _OF_AREA, _DAY_FIELDS, _DAY_GUARDS)
@@ -158,11 +182,11 @@ AIR_DAY = Measurement("air_day", "day start", _OF_AREA, _DAY_FIELDS, _DAY_GUARDS
 AIR_DAY_FACTOR = Measurement("air_day_factor", "day start", _OF_AREA_FACTOR, _DAY_FACTOR_FIELDS, _FACTOR_GUARDS)
 """A day of one factor in an area."""
 
-AIR_STATION_HOUR = Measurement("air_station_hour", "hour end", _OF_STATION, _VERDICT_FIELDS, _VERDICT_GUARDS)
+AIR_STATION_HOUR = Measurement("air_station_hour", "hour end", _OF_STATION, _HOUR_FIELDS, _VERDICT_GUARDS)
 """Hourly AQI of a station. The message does not name its area: the tags of ``air_hour`` do."""
 
 AIR_STATION_HOUR_FACTOR = Measurement(
-    "air_station_hour_factor", "hour end", _OF_STATION_FACTOR, _FACTOR_FIELDS, _FACTOR_GUARDS
+    "air_station_hour_factor", "hour end", _OF_STATION_FACTOR, _HOUR_FACTOR_FIELDS, _FACTOR_GUARDS
 )
 """An hour of one factor at a station, rounded, with its index; ``air_hour`` has what it came from."""
 
@@ -400,6 +424,10 @@ CONDITION = Measurement(
         "until_valid": _known("the end"),
         "changed": Field(INTEGER, "ms", "when it became so, epoch ms"),
         "name": Field(STRING, None, "name of its subject"),
+        "check": Field(STRING, None, "of a suspicion its check, such as R9.hours; else empty"),
+        "title": Field(STRING, None, "of a suspicion what it suspects, in Chinese; else empty"),
+        "reason": Field(STRING, None, "of a suspicion what was found, in Chinese; else empty"),
+        "measured": Field(STRING, None, "newest value with its unit; empty where it is about none"),
         "detail": Field(STRING, None, "for people: key=value joined by ；"),
         "counted": Field(INTEGER, "count", "how many of them are fine"),
         "expected": Field(INTEGER, "count", "how many there should be"),
@@ -453,7 +481,7 @@ WATER_CLASS = Measurement(
 WATER_FACTOR = Measurement(
     "water_factor",
     "hour end; day, month or year start",
-    ("edition", "factor", "section", "span"),
+    ("body", "edition", "factor", "section", "span"),
     {
         "value": Field(FLOAT, BY_ITEM, "what was classified, unrounded; a detection limit where below"),
         "below": Field(BOOLEAN, None, "below detection"),
@@ -469,7 +497,7 @@ WATER_FACTOR = Measurement(
     },
     {"value": "valid", "class": "class_valid", "multiple": "multiple_valid"},
 )
-"""An item of a section in an hour, on a day, in a month or a year."""
+"""An item of a section in an hour, on a day, in a month or a year. ``body`` says whose limits: river, lake, spring."""
 
 WATER_SECTIONS = Measurement(
     "water_sections",
@@ -536,7 +564,7 @@ EMISSION_HOUR = Measurement(
     "hour end",
     ("factor", "source"),
     {
-        "value": Field(FLOAT, "as sent", "as it was sent, in the unit of the field unit"),
+        "value": Field(FLOAT, AS_SENT, "as it was sent, in the unit of the field unit"),
         "zs": Field(FLOAT, "mg/m3", "the device's own mean at reference oxygen (折算)"),
         "zs_valid": _known("the device's own conversion"),
         "unit": Field(STRING, None, "unit it was sent in; empty where it is the published one"),
@@ -552,7 +580,7 @@ EMISSION_HOUR = Measurement(
 OUTLET_JUDGED = Measurement(
     "outlet_judged",
     "hour end; day start",
-    ("factor", "outlet", "span"),
+    ("enterprise", "factor", "outlet", "span"),
     {
         "value": Field(FLOAT, "mg/m3 or mg/L", "what was compared with the limits"),
         "ratio": Field(FLOAT, "1", "to the strictest binding limit"),
@@ -561,13 +589,26 @@ OUTLET_JUDGED = Measurement(
         "limit": Field(STRING, None, "the strictest binding limit; empty without one"),
         "level": Field(STRING, None, "blue, yellow, orange, red of this hour alone; empty below"),
         "reason": _REASON,
-        "over": Field(INTEGER, "hours", "1 where it exceeds, else 0: for sums"),
-        "exempt": Field(INTEGER, "hours", "1 where it is exempt, else 0: for sums"),
+        "over": Field(INTEGER, "count", "1 where it exceeds, else 0: for sums"),
+        "exempt": Field(INTEGER, "count", "1 where it is exempt, else 0: for sums"),
         "valid": _VALID,
     },
     {"value": "valid", "ratio": "ratio_valid"},
 )
 """An hour or day of one factor of an outlet against its limits."""
+
+OUTLET_LIMIT = Measurement(
+    "outlet_limit",
+    "hour end; day start",
+    ("factor", "limit", "outlet", "span"),
+    {
+        "value": Field(FLOAT, "mg/m3 or mg/L", "the limit of this kind in force: legal, permit, ultra_low, temporary"),
+        "verdict": Field(STRING, None, "against this limit alone"),
+        "valid": _VALID,
+    },
+    {"value": "valid"},
+)
+"""The limits an hour or day of a factor of an outlet was compared with, kind by kind."""
 
 EMISSION_AMOUNT = Measurement(
     "emission_amount",
@@ -587,7 +628,7 @@ EMISSION_AMOUNT = Measurement(
 OUTLET_RATES = Measurement(
     "outlet_rates",
     "month or year start",
-    ("outlet", "span"),
+    ("enterprise", "outlet", "span"),
     {
         "transmission": Field(FLOAT, "percent", "传输率"),
         "effective": Field(FLOAT, "percent", "有效率"),
@@ -632,7 +673,7 @@ ENTERPRISE_PERMIT = Measurement(
         "of_year_percent": Field(FLOAT, "percent", "of the year gone"),
         "daily": Field(FLOAT, "t", "mean of the last full days"),
         "year_end": Field(FLOAT, "t", "projected to 31 December"),
-        "exceeds_on": Field(STRING, None, "first day above the permit if days go on like this; empty if never"),
+        "exceeds_on": Field(STRING, None, "day of this year above the permit if it goes on like this; or empty"),
         "level": Field(STRING, None, "yellow, orange, red; empty below"),
         "through": _THROUGH,
         "valid": _VALID,
@@ -640,6 +681,132 @@ ENTERPRISE_PERMIT = Measurement(
     {},
 )
 """A permit and its projection."""
+
+ALERT = Measurement(
+    "alert",
+    "when it was opened, by the log",
+    ("about", "group", "kind", "subject"),
+    {
+        "id": Field(STRING, None, "id of the episode"),
+        "name": Field(STRING, None, "name of its subject"),
+        "level": Field(STRING, None, "blue, yellow, orange, red"),
+        "state": Field(STRING, None, "a state of schemas.alerts.STATES"),
+        "rules": Field(STRING, None, "rules it rests on, joined by ,"),
+        "active": Field(INTEGER, "episodes", "1 while somebody owes it something, else 0: for sums"),
+        "unacknowledged": Field(INTEGER, "episodes", "1 while nobody has it, else 0: for sums"),
+        "loud": Field(INTEGER, "episodes", "1 where people are told of it by itself: no part of another, not muted"),
+        "told": Field(INTEGER, "people", "people a notice went to"),
+        "members": Field(INTEGER, "conditions", "conditions it gathers"),
+        "holder": Field(STRING, None, "who has it; empty where nobody"),
+        "cause": Field(STRING, None, "a cause of schemas.alerts.CAUSES; empty while none is given"),
+        "muted": Field(STRING, None, "why nobody is told; empty where they are"),
+        "parent": Field(STRING, None, "id of the episode it is a part of; empty where none"),
+        "began": Field(INTEGER, "ms", "when it began in event time, epoch ms"),
+        "updated": Field(INTEGER, "ms", "when this was said last, epoch ms"),
+        "to_acknowledge": Field(FLOAT, "min", "from opening to acknowledgement"),
+        "to_acknowledge_valid": _known("when it was acknowledged"),
+        "to_resolve": Field(FLOAT, "min", "from opening to recovery or close"),
+        "to_resolve_valid": _known("when it was over"),
+        "valid": _VALID,
+    },
+    {"to_acknowledge": "to_acknowledge_valid", "to_resolve": "to_resolve_valid"},
+)
+"""An alert as it stands. Its stamp never moves, so that its end overwrites its beginning."""
+
+DELIVERY = Measurement(
+    "delivery",
+    "when it was tried, by the wall clock",
+    ("channel", "group", "person"),
+    {
+        "state": Field(STRING, None, "sending, sent, failed, digested, gave-up, kept"),
+        "sent": Field(INTEGER, "deliveries", "1 where the channel really answered, else 0: for sums"),
+        "failed": Field(INTEGER, "deliveries", "1 where it did not, else 0: for sums"),
+        "gave_up": Field(INTEGER, "deliveries", "1 where no channel was left, else 0: for sums"),
+        "attempt": Field(INTEGER, "count", "which try it was"),
+        "status": Field(INTEGER, None, "HTTP status; 0 where there was none"),
+        "code": Field(STRING, None, "the provider's own code"),
+        "words": Field(STRING, None, "its words, without anything secret"),
+        "notice": Field(STRING, None, "id of the notice"),
+        "episode": Field(STRING, None, "id of the episode"),
+        "final": Field(BOOLEAN, None, "nothing more is tried for this person"),
+        "valid": _VALID,
+    },
+    {},
+)
+"""One attempt to tell one person by one channel."""
+
+READING = Measurement(
+    "reading",
+    "end of its period",
+    ("factor", "kind", "period", "source"),
+    {
+        "value": Field(FLOAT, AS_SENT, "as it was sent; the unit is in the field unit"),
+        "unit": Field(STRING, None, "unit it was sent in; empty where it is the published one"),
+        "flag": Field(STRING, None, "flag of the logger (HJ 212); empty where it gave none"),
+        "backfilled": Field(BOOLEAN, None, "sent later by a logger that had lost its line"),
+        "valid": Field(BOOLEAN, None, "it has a value, and its flag is normal; every query filters on it"),
+    },
+    {"value": "valid"},
+    RECENT,
+)
+"""A reading as it came, before anybody judged it. ``period`` is r (realtime), m, h or d; ``kind`` air, water, emission.
+
+An invalid reading keeps the value it was sent with.
+"""
+
+DEAD_LETTER = Measurement(
+    "dead_letter",
+    "when it was received",
+    ("topic",),
+    {
+        "id": Field(STRING, None, "id of the letter, for `envstream dead list`"),
+        "reason": Field(STRING, None, "why it could not be used"),
+        "letters": Field(INTEGER, "letters", "1: for sums"),
+        "valid": _VALID,
+    },
+    {},
+    RECENT,
+)
+"""What could not be used. ``topic`` is where it came from; - where it came from none."""
+
+PIPELINE = Measurement(
+    "pipeline",
+    "when it was sampled, by the wall clock",
+    ("about", "instance", "name", "part"),
+    {
+        "value": Field(FLOAT, BY_NAME, "what schemas.health.HEALTH says of the tag name"),
+        "valid": _VALID,
+    },
+    {"value": "valid"},
+    RECENT,
+)
+"""Health of the parts: a number of one name of one running part. ``about`` is a topic or channel; - where neither."""
+
+PLACE = Measurement(
+    "place",
+    "when its registry entered the log, by the log",
+    ("id", "kind"),
+    {
+        "name": Field(STRING, None, "店上桥"),
+        "label": Field(STRING, None, "店上桥 (dianshang-bridge): for a list to choose from, split by PLACE_LABEL"),
+        "of": Field(STRING, None, "id of what it belongs to: district, enterprise or group; empty where none"),
+        "body": Field(STRING, None, "river, lake, spring; of a group those of its sections, joined by ,; else empty"),
+        "order": Field(INTEGER, "place", "in lists: as the registry has it, sections along the river"),
+        "valid": _VALID,
+    },
+    {},
+)
+"""What the registry calls an id, as of each version of it: the last of a series holds.
+
+``kind`` is one of PLACE_KINDS. The stamp falls with ``order``: newest first, a version is in its own order, and what
+only an older version has comes after all others and keeps its name. No name is a tag, here or elsewhere: they change.
+"""
+
+PLACE_KINDS = ("group", "district", "township", "station", "section", "enterprise", "outlet")
+"""Values of the tag ``kind`` of a place."""
+
+PLACE_LABEL = r"/^(?<text>.*) \((?<value>[A-Za-z0-9._-]+)\)$/"
+"""Name and id of a label, as Grafana splits it (a regular expression of JavaScript)."""
 
 SINK_PROBE = Measurement("sink_probe", "when written", (), {"valid": _VALID}, {})
 """Written without a time stamp when a batch is refused with 5xx again and again: does the server take any write?"""
@@ -679,10 +846,17 @@ MEASUREMENTS: dict[str, Measurement] = {
         WATER_BORDER,
         EMISSION_HOUR,
         OUTLET_JUDGED,
+        OUTLET_LIMIT,
         EMISSION_AMOUNT,
         OUTLET_RATES,
         OUTLET_ULTRA_LOW,
         ENTERPRISE_PERMIT,
+        ALERT,
+        DELIVERY,
+        READING,
+        DEAD_LETTER,
+        PIPELINE,
+        PLACE,
         SINK_PROBE,
     )
 }

@@ -307,14 +307,25 @@ OFFLINE = "offline"
 
 
 class Dead(msgspec.Struct):
-    """What could not be used: where it came from, why, and its bytes as Latin-1 text."""
+    """What could not be used: where it came from, why, and its bytes as Latin-1 text, of long ones the beginning.
+
+    The last record of an id counts. ``key`` is that of the message it is about, Latin-1 too, "" where it has none.
+    ``retried`` is 0 while it waits, then epoch ms by the wall clock: when another try succeeded.
+    """
 
     id: str
     place: str
     reason: str
     text: str
     received: int
+    key: str = ""
+    retried: int = 0
     v: int = VERSION
+
+
+DEAD_TEXT = 2_000
+"""Characters of a dead letter's text and of its reason. Kafka refuses a message beyond 1 MB, and a letter of a long
+message, escaped, would be one: whoever writes it could never go on."""
 
 
 def key(*parts: str) -> bytes:

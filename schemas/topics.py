@@ -31,6 +31,8 @@ STATE_EMISSION = "state-emission"
 DEAD = "dead"
 INGEST = "ingest"
 """Readings as JSON (:mod:`schemas.ingest`), put there by others."""
+HEALTH = "health"
+"""What the running parts say of themselves (:mod:`schemas.health`)."""
 
 READINGS_OF = {"air": READINGS_AIR, "water": READINGS_WATER, "emission": READINGS_EMISSION}
 """Topic of the readings of a kind of source (``schemas.registry``)."""
@@ -91,13 +93,16 @@ TOPICS: tuple[Topic, ...] = (
     Topic(STATE_EMISSION, compacted=True),
     Topic(DEAD, 90 * _DAY_MS),
     Topic(INGEST, 14 * _DAY_MS),
+    Topic(HEALTH, 2 * _DAY_MS),  # InfluxDB keeps it longer
 )
 
 JUDGED = (READINGS_AIR, READINGS_WATER, READINGS_EMISSION)
 """Topics that agents judge today."""
 
-SUNK = (CELLS, VERDICTS, CONDITIONS)
-"""Topics whose messages become points in InfluxDB."""
+SUNK = (CELLS, VERDICTS, CONDITIONS, EPISODES, DELIVERIES, REGISTRY)
+"""Topics whose messages become points in InfluxDB, or lines of the spool; they are kept for ever."""
+SUNK_RECENT = (*READINGS, DEAD, HEALTH)
+"""Those whose points InfluxDB alone keeps, and for weeks."""
 
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""What production needs before its parts start: Kafka's topics, and InfluxDB's bucket.
+"""What production needs before its parts start: Kafka's topics, and what :mod:`streams.influx_admin` makes.
 
 Topics are made by an admin client with the retention and compaction of :mod:`schemas.topics`, never by
 first use. Running it again changes nothing but settings that differ; the number of partitions of a log
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-import urllib3.exceptions
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AdminClient,
@@ -20,21 +20,29 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
-from influxdb_client import BucketRetentionRules, InfluxDBClient
-from influxdb_client.rest import ApiException
 
 from schemas.topics import TOPICS
-from streams.influx import InfluxError, InfluxSettings, server_words
+from streams import influx_admin
+from streams.influx import InfluxError, InfluxSettings
 
 _WAIT_S = 30.0
 
 
 class AdminError(Exception):
-    """Topics or bucket are not as they must be; the text is one line: what, where, cure."""
+    """Topics or InfluxDB are not as they must be; the text is one line: what, where, cure."""
 
 
-def initialise(bootstrap: str, partitions: int, replication: int, env: Mapping[str, str]) -> Iterator[str]:
-    """Topics, and the bucket when ``ENVSTREAM_INFLUX_URL`` is set; one line per thing for a person.
+def initialise(
+    bootstrap: str, partitions: int, replication: int, env: Mapping[str, str], tokens: Path | None = None
+) -> Iterator[str]:
+    """Topics, and buckets and tokens when ``ENVSTREAM_INFLUX_URL`` is set; one line per thing for a person.
+
+    Args:
+        bootstrap: Kafka.
+        partitions: of each topic.
+        replication: of each topic.
+        env: where InfluxDB is, and ``ENVSTREAM_INFLUX_ADMIN_TOKEN`` or ``_FILE``.
+        tokens: folder for the files of the tokens; None to make none.
 
     Raises:
         AdminError: Kafka or InfluxDB does not answer in half a minute, or what exists does not fit.
@@ -44,10 +52,9 @@ def initialise(bootstrap: str, partitions: int, replication: int, env: Mapping[s
         yield "InfluxDB: ENVSTREAM_INFLUX_URL is not set, nothing done"
         return
     try:
-        settings = InfluxSettings.from_env(env)
+        yield from influx_admin.prepare(InfluxSettings.from_env(env, influx_admin.ADMIN_TOKEN), tokens)
     except InfluxError as error:
         raise AdminError(str(error)) from None
-    yield ensure_bucket(settings)
 
 
 def create_topics(bootstrap: str, partitions: int, replication: int, *, wait_s: float = _WAIT_S) -> list[str]:
@@ -126,41 +133,3 @@ def _align(admin: AdminClient, bootstrap: str, wanted: dict[str, dict[str, str]]
     except KafkaException as error:
         raise AdminError(f"Kafka at {bootstrap}: settings of topics: {error.args[0].str()}") from None
     return {resource.name for resource in changes}
-
-
-def ensure_bucket(settings: InfluxSettings, *, wait_s: float = _WAIT_S) -> str:
-    """Make the bucket unless it is there; Grafana's InfluxQL finds it by name (virtual DBRP mapping).
-
-    Raises:
-        AdminError: InfluxDB does not answer, the token may not do this, or there is no such organisation.
-    """
-    until = time.monotonic() + wait_s
-    with InfluxDBClient(url=settings.url, token=settings.token, org=settings.org, timeout=5_000) as client:
-        while True:
-            try:
-                return _ensure_bucket(client, settings)
-            except ApiException as error:
-                if error.status in (401, 403):
-                    cure = "set ENVSTREAM_INFLUX_TOKEN to a token that may read and make buckets"
-                    raise AdminError(f"{settings.place()} answers {error.status}: {cure}") from None
-                if time.monotonic() > until or (error.status or 500) < 500:
-                    raise AdminError(f"{settings.place()} answers {error.status} {server_words(error)}") from None
-            except (urllib3.exceptions.HTTPError, OSError):
-                if time.monotonic() > until:
-                    cure = "is it running, and is ENVSTREAM_INFLUX_URL its address?"
-                    raise AdminError(f"{settings.place()} does not answer: {cure}") from None
-            time.sleep(0.5)
-
-
-def _ensure_bucket(client: InfluxDBClient, settings: InfluxSettings) -> str:
-    orgs = client.organizations_api().find_organizations(org=settings.org)  # an unknown one is a 404
-    buckets = client.buckets_api()
-    try:
-        if buckets.find_buckets(name=settings.bucket, org=settings.org).buckets:
-            return f"{settings.place()}: bucket is there"
-    except ApiException as error:  # measured: an unknown name with an organisation is a 404, not an empty list
-        if error.status != 404:
-            raise
-    rule = BucketRetentionRules(type="expire", every_seconds=0)  # verdicts are kept for ever
-    buckets.create_bucket(bucket_name=settings.bucket, org_id=orgs[0].id, retention_rules=rule)
-    return f"{settings.place()}: bucket created, kept for ever"

@@ -17,15 +17,15 @@ class AskError(RuntimeError):
     """The gateway could not be asked, or refused; the text is one line with the cure."""
 
 
-def ask(host: str, port: int, operation: dict[str, Any]) -> dict[str, Any]:
+def ask(host: str, port: int, operation: dict[str, Any], *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
     """Send one operation of :mod:`streams.control` and give the reply.
 
     Raises:
-        AskError: nobody there, no reply in a minute, or refused.
+        AskError: nobody there, no reply in ``patience_s`` seconds, or refused.
     """
     where = f"control port {host}:{port}"
     try:
-        with socket.create_connection((host, port), timeout=PATIENCE_S) as connection:
+        with socket.create_connection((host, port), timeout=patience_s) as connection:
             connection.sendall(msgspec.json.encode(operation) + b"\n")
             with connection.makefile("rb") as lines:
                 line = lines.readline()

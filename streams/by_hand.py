@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.embedded_broker import FETCH_WAIT_MS
 
@@ -49,3 +49,41 @@ class Gaps:
         return (
             f"{topic}/{partition}: the embedded broker dropped messages {due} to {offset - 1}" if offset > due else ""
         )
+
+
+def to_the_end(bootstrap: str, places: list[TopicPartition], patience_s: float = 10.0) -> Iterator[Message]:
+    """Every message from these places (each with its offset) to where the log ends now.
+
+    Raises:
+        KafkaException: the broker refuses, or says nothing for ``patience_s``.
+    """
+    reader = consumer(bootstrap, "envstream-log-reader", more={"enable.partition.eof": True})
+    try:
+        reader.assign(places)
+        ends: set[tuple[str, int]] = set()
+        while len(ends) < len(places):
+            message = reader.poll(patience_s)
+            if message is None:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer in {patience_s:.0f} s"))
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ends.add((message.topic(), message.partition()))
+            elif not error.retriable():
+                raise KafkaException(error)
+    finally:
+        reader.close()
+
+
+def partitions_of(bootstrap: str, topic: str, patience_s: float = 10.0) -> list[int]:
+    """Numbers of a topic's partitions; none where there is no such topic.
+
+    Raises:
+        KafkaException: no broker answers.
+    """
+    reader = consumer(bootstrap, "envstream-log-reader")
+    try:
+        return sorted(reader.list_topics(topic, timeout=patience_s).topics[topic].partitions)
+    finally:
+        reader.close()

@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaError, Message, Producer
 
 from schemas import topics
-from schemas.messages import Dead, encode
+from schemas.messages import DEAD_TEXT, Dead, encode
 from streams.target import Busy, Origin
 
 _WORDS = 500  # of a reason; a server may answer with the whole batch
@@ -34,16 +34,17 @@ class DeadLetters:
         self._letters: dict[str, tuple[int, bytes, bool]] = {}
         self._delivered: set[str] = set()
 
-    def put(
-        self, origin: Origin, reason: str, data: bytes, *, line: int | None = None, key: bytes | None = None
-    ) -> None:
+    def put(self, origin: Origin, reason: str, data: bytes, *, line: int | None = None) -> None:
         """A message (``line`` None) or one of its lines that cannot be used."""
         place = origin.place()
         letter_id = place if line is None else f"{place}/{line}"
-        if key:
-            place = f"{place} key {key.decode('latin-1')}"
         letter = Dead(
-            id=letter_id, place=place, reason=reason[:_WORDS], text=data.decode("latin-1"), received=origin.received
+            id=letter_id,
+            place=place,
+            reason=reason[:_WORDS],
+            text=data[:DEAD_TEXT].decode("latin-1"),
+            received=origin.received,
+            key=(origin.key or b"").decode("latin-1"),
         )
         self._letters[letter_id] = (origin.partition, encode(letter), line is not None)
 

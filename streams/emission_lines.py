@@ -20,11 +20,11 @@ from schemas.messages_emission import (
     EmissionCell,
     EnterpriseDay,
     EnterpriseYear,
-    Judged,
     OutletDay,
     OutletHour,
     OutletPeriod,
 )
+from streams.line_builder import is_number
 
 _NO_NUMBER = str(m.NOTHING)
 _UG_OF_KG = 10**9
@@ -46,10 +46,11 @@ Build = Callable[[Any], list[str]]
 def readers(make: Callable[[m.Measurement], Builder]) -> dict[str, tuple[type[msgspec.Struct], Build]]:
     """By kind of message its type, and what makes lines of it."""
     hour, judged, amount = make(m.EMISSION_HOUR), make(m.OUTLET_JUDGED), make(m.EMISSION_AMOUNT)
+    limit = make(m.OUTLET_LIMIT)
     rates, ultra, permit = make(m.OUTLET_RATES), make(m.OUTLET_ULTRA_LOW), make(m.ENTERPRISE_PERMIT)
 
     def day(message: OutletDay) -> list[str]:
-        items = _judged(judged, message.time, message.outlet, "day", message.items)
+        items = _judged(judged, limit, message, "day")
         return [*items, *_amounts(amount, message.time, message.outlet, "day", message.amounts)]
 
     def period(message: OutletPeriod) -> list[str]:
@@ -83,7 +84,7 @@ def readers(make: Callable[[m.Measurement], Builder]) -> dict[str, tuple[type[ms
                     one.of_year_percent,
                     one.daily_t,
                     one.year_end_t,
-                    one.exceeds_on or "",
+                    (one.exceeds_on or "") if one.this_year else "",  # next year has a permit of its own
                     one.level,
                     message.through,
                     True,
@@ -93,7 +94,7 @@ def readers(make: Callable[[m.Measurement], Builder]) -> dict[str, tuple[type[ms
 
     return {
         CELL: (EmissionCell, lambda message: _cell(hour, message)),
-        HOUR: (OutletHour, lambda one: list(_judged(judged, one.time, one.outlet, "hour", one.items))),
+        HOUR: (OutletHour, lambda one: list(_judged(judged, limit, one, "hour"))),
         DAY: (OutletDay, day),
         **dict.fromkeys((MONTH, YEAR), (OutletPeriod, period)),
         ENTERPRISE_DAY: (
@@ -132,11 +133,22 @@ def _cell(hour: Builder, message: EmissionCell) -> list[str]:
     ]
 
 
-def _judged(builder: Builder, time: int, outlet: str, span: str, items: dict[str, Judged]) -> Iterator[str]:
-    for factor, one in items.items():
+def _judged(builder: Builder, limit: Builder, message: OutletHour | OutletDay, span: str) -> Iterator[str]:
+    time, outlet = message.time, message.outlet
+    for factor, one in message.items.items():
+        for kind in m.LIMIT_KINDS:
+            number = one.numbers.get(kind, "")
+            known = is_number(number)  # a range, as pH has one, is no single number
+            yield limit.line(
+                time,
+                (factor, kind, outlet, span),
+                number if known else _NO_NUMBER,
+                one.limits.get(kind, ""),
+                known,
+            )
         yield builder.line(
             time,
-            (factor, outlet, span),
+            (message.enterprise, factor, outlet, span),
             one.value or _NO_NUMBER,
             one.ratio or _NO_NUMBER,
             one.ratio is not None,
@@ -168,7 +180,7 @@ def _rates(builder: Builder, message: OutletPeriod, span: str) -> str:
     known = message.product is not None
     return builder.line(
         message.time,
-        (message.outlet, span),
+        (message.enterprise, message.outlet, span),
         message.transmission or _NO_NUMBER,
         message.effective or _NO_NUMBER,
         message.effective is not None,

@@ -1,12 +1,4 @@
-r"""Messages of ``cells``, ``verdicts`` and ``conditions`` to lines of InfluxDB line protocol.
-
-Built by hand: ``influxdb_client.Point`` made 90 000 lines/s where hand-built strings made 717 000
-(engineering §1.2). Times are nanoseconds, which is what ``influx write`` and ``/api/v2/write`` take when
-nothing else is said, so a spool file can be loaded without knowing anything about it.
-
-Escaping (tested against a real InfluxDB): in tags, comma, equals sign and blank get a backslash; a
-backslash itself cannot be escaped there, so a tag that ends in one is refused. In strings, quote and
-backslash get one. Control characters are refused in tags and become blanks in strings: a line is a line.
+"""Messages of the log to lines of InfluxDB line protocol; how a line is written: :mod:`streams.line_builder`.
 
 A message says all there is under its key, so its lines must also overwrite what it no longer names: the six factors
 are always written, whichever of them a verdict has.
@@ -14,14 +6,13 @@ are always written, whichever of them a verdict has.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from schemas import measurements as m
-from schemas import times
+from schemas import times, topics
 from schemas.action_words import CATEGORIES
 from schemas.messages import (
     ENDED,
@@ -37,18 +28,10 @@ from schemas.messages import (
     Condition,
 )
 from schemas.registry import AIR_FACTORS
-from streams import emission_lines, water_lines
+from streams import alert_lines, emission_lines, place_lines, reading_lines, water_lines
+from streams.line_builder import LAST_SECOND, Builder, LineError, is_number
 
-_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,36})?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_TAG_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
-_STRING_ESCAPES = str.maketrans({'"': r"\"", "\\": r"\\"})
-_LAST_SECOND = 9_223_372_036  # int64 nanoseconds end in 2262
-_PREFIXES_KEPT = 100_000  # some hundred thousand series would be a province; a bound, so that memory has one
-
-
-class LineError(ValueError):
-    """A message that cannot become lines; the text says why."""
+__all__ = ["LineError", "lines"]
 
 
 class _Head(msgspec.Struct):
@@ -83,70 +66,19 @@ class _Year(msgspec.Struct):
 _head = msgspec.json.Decoder(_Head)
 
 
-def _text(value: str) -> str:
-    if _CONTROL.search(value):
-        value = _CONTROL.sub(" ", value)
-    return f'"{value.translate(_STRING_ESCAPES)}"'
-
-
-def _number(value: str) -> str:
-    if not _NUMBER.fullmatch(value):
-        raise LineError(f"{value!r} is not a plain decimal number")
-    return value
-
-
-def _tag(name: str, value: str) -> str:
-    if not value:
-        raise LineError(f"tag {name} is empty: a point needs all its tags")
-    if _CONTROL.search(value) or value[-1] == "\\":
-        raise LineError(f"tag {name} = {value!r}: a control character or a backslash at the end cannot be written")
-    return f"{name}={value.translate(_TAG_ESCAPES)}"
-
-
-_FORMAT = {m.FLOAT: "{}", m.INTEGER: "{}i", m.BOOLEAN: "{}", m.STRING: "{}"}
-_ENCODE: dict[str, Callable[[Any], str]] = {
-    m.FLOAT: _number,
-    m.INTEGER: str,
-    m.BOOLEAN: lambda value: "true" if value else "false",
-    m.STRING: _text,
-}
-
-
-class _Builder:
-    """Lines of one measurement: all its tags and all its fields, each in its declared type."""
-
-    def __init__(self, measurement: m.Measurement) -> None:
-        self.name = measurement.name
-        self.tags = measurement.tags
-        self.fields = ",".join(f"{n}={_FORMAT[f.type]}" for n, f in measurement.fields.items()).format
-        self.encoders = tuple(_ENCODE[f.type] for f in measurement.fields.values())
-        self.prefixes: dict[tuple[str, ...], str] = {}
-
-    def line(self, time: int, tags: tuple[str, ...], *values: Any) -> str:
-        """A line; ``tags`` and ``values`` in the order of the measurement's declaration."""
-        prefix = self.prefixes.get(tags)
-        if prefix is None:
-            if len(self.prefixes) >= _PREFIXES_KEPT:
-                self.prefixes.clear()
-            prefix = ",".join((self.name, *(_tag(n, v) for n, v in zip(self.tags, tags, strict=True))))
-            self.prefixes[tags] = prefix
-        body = self.fields(*[encode(value) for encode, value in zip(self.encoders, values, strict=True)])
-        return f"{prefix} {body} {time}000000000"
-
-
-_air_hour = _Builder(m.AIR_HOUR)
+_air_hour = Builder(m.AIR_HOUR)
 _tallies = {
-    f"air-{span}": _Builder(made) for span, made in zip(m.SPANS, (m.AIR_MONTH, m.AIR_QUARTER, m.AIR_YEAR), strict=True)
+    f"air-{span}": Builder(made) for span, made in zip(m.SPANS, (m.AIR_MONTH, m.AIR_QUARTER, m.AIR_YEAR), strict=True)
 }
-_air_index = _Builder(m.AIR_INDEX)
-_air_statistic = _Builder(m.AIR_STATISTIC)
-_air_budget, _air_budget_factor = _Builder(m.AIR_BUDGET), _Builder(m.AIR_BUDGET_FACTOR)
-_air_change = _Builder(m.AIR_CHANGE)
-_air_change_index, _air_change_factor = _Builder(m.AIR_CHANGE_INDEX), _Builder(m.AIR_CHANGE_FACTOR)
-_air_ranking = _Builder(m.AIR_RANKING)
-_air_difference, _air_difference_factor = _Builder(m.AIR_DIFFERENCE), _Builder(m.AIR_DIFFERENCE_FACTOR)
-_air_checks = _Builder(m.AIR_CHECKS)
-_condition = _Builder(m.CONDITION)
+_air_index = Builder(m.AIR_INDEX)
+_air_statistic = Builder(m.AIR_STATISTIC)
+_air_budget, _air_budget_factor = Builder(m.AIR_BUDGET), Builder(m.AIR_BUDGET_FACTOR)
+_air_change = Builder(m.AIR_CHANGE)
+_air_change_index, _air_change_factor = Builder(m.AIR_CHANGE_INDEX), Builder(m.AIR_CHANGE_FACTOR)
+_air_ranking = Builder(m.AIR_RANKING)
+_air_difference, _air_difference_factor = Builder(m.AIR_DIFFERENCE), Builder(m.AIR_DIFFERENCE_FACTOR)
+_air_checks = Builder(m.AIR_CHECKS)
+_condition = Builder(m.CONDITION)
 
 _NO_NUMBER, _NO_CHANGE = str(m.NOTHING), str(m.NO_CHANGE)
 _LOGGER, _AUDIT, _NOWHERE = "LA-"
@@ -215,7 +147,7 @@ def _cell_lines(message: Cell) -> list[str]:
 
 def _verdict_lines(whole: m.Measurement, by_factor: m.Measurement) -> Callable[[AirVerdict], list[str]]:
     """Lines of the verdicts of one kind: of areas or stations, hours or days."""
-    line, factor_line = _Builder(whole).line, _Builder(by_factor).line
+    line, factor_line = Builder(whole).line, Builder(by_factor).line
     is_day, of_station = "good" in whole.fields, "source" in whole.tags
 
     def build(message: AirVerdict) -> list[str]:
@@ -230,9 +162,13 @@ def _verdict_lines(whole: m.Measurement, by_factor: m.Measurement) -> Callable[[
             message.reason,
             message.valid and message.aqi is not None,
         )
+        hour = f"{times.hour_index(time) + 1:02d}"
+        date = times.date_of(times.day_of(time + 1 if is_day else time))  # a day is stamped at its start
         if is_day:
             good = bool(message.good)
-            verdict = (*verdict, good, int(good))
+            verdict = (*verdict, good, int(good), f"{date:%Y-%m}", f"{date:%d}")
+        else:
+            verdict = (*verdict, hour, str(date.isoweekday()))
         lines = [line(time, tags, *verdict)]
         due = message.expected * message.stations
         for factor in _six(message.conc, message.iaqi):
@@ -245,8 +181,7 @@ def _verdict_lines(whole: m.Measurement, by_factor: m.Measurement) -> Callable[[
                 factor not in message.not_monitored,
                 conc is not None,
             )
-            if is_day:
-                said = (*said, message.hours.get(factor, 0), due)
+            said = (*said, message.hours.get(factor, 0), due) if is_day else (*said, hour)
             lines.append(factor_line(time, (dust, edition, factor, subject) if of_station else (*tags, factor), *said))
         return lines
 
@@ -420,7 +355,7 @@ def _difference_lines(message: AirDifference) -> list[str]:
     ]
     for factor in _six(message.factors):
         pair = message.factors.get(factor, (None, None))
-        ours, theirs = (None if text is None or not _NUMBER.fullmatch(text) else text for text in pair)
+        ours, theirs = (None if text is None or not is_number(text) else text for text in pair)
         lines.append(
             _air_difference_factor.line(
                 time,
@@ -480,6 +415,10 @@ def _condition_lines(message: Condition) -> list[str]:
             message.until > 0,
             message.now,
             detail.get("name", ""),
+            detail.get("check", ""),
+            detail.get("title", ""),
+            detail.get("reason", "") if "check" in detail else "",
+            f"{detail['value']} {detail.get('unit', '')}".rstrip() if "value" in detail else "",
             "；".join(f"{key}={text}" for key, text in detail.items() if key != "name"),
             message.valid,
             message.expected,
@@ -495,14 +434,18 @@ def _stamp_of(message: Condition) -> int:
     day, ``since`` is the start of that day for good.
     """
     began = message.id.rpartition("|")[2]
-    return int(began) if began.isdecimal() and _LAST_DAY < int(began) < _LAST_SECOND else message.since
+    return int(began) if began.isdecimal() and _LAST_DAY < int(began) < LAST_SECOND else message.since
 
 
-_Reader = tuple[msgspec.json.Decoder[Any], Callable[[Any], list[str]]]
+class _Reader(NamedTuple):
+    decoder: msgspec.json.Decoder[Any]
+    build: Callable[[Any], list[str]]
+    times: Callable[[Any], tuple[int, ...]]  # what is written as time, epoch seconds
+    version: int = VERSION
 
 
 def _reader(kind: type[msgspec.Struct], build: Callable[[Any], list[str]]) -> _Reader:
-    return msgspec.json.Decoder(kind), build
+    return _Reader(msgspec.json.Decoder(kind), build, lambda message: (message.time,))
 
 
 _READERS: dict[str, _Reader] = {
@@ -517,34 +460,47 @@ _READERS: dict[str, _Reader] = {
     "air-ranking": _reader(AirRanking, _ranking_lines),
     "air-difference": _reader(AirDifference, _difference_lines),
     "air-checks": _reader(AirChecks, _check_lines),
-    **{kind: _reader(*made) for kind, made in water_lines.readers(_Builder).items()},
-    **{kind: _reader(*made) for kind, made in emission_lines.readers(_Builder).items()},
+    **{kind: _reader(*made) for kind, made in water_lines.readers(Builder).items()},
+    **{kind: _reader(*made) for kind, made in emission_lines.readers(Builder).items()},
 }
-_conditions = _reader(Condition, _condition_lines)
+_conditions = _Reader(msgspec.json.Decoder(Condition), _condition_lines, lambda message: (message.since, message.until))
+_BY_TOPIC = {
+    topic: _Reader(msgspec.json.Decoder(one.type), one.build, one.times, one.version)
+    for topic, one in alert_lines.readers().items()
+}
 _NO_POINTS = ("tick", "action")
 """What agents pass on to ``conditions`` beside conditions (design §3)."""
 
 
-def lines(data: bytes) -> list[str]:
-    """The lines of one message of ``cells``, ``verdicts`` or ``conditions``.
+def lines(data: bytes, topic: str = "") -> list[str]:
+    """The lines of one message.
+
+    Args:
+        data: the message.
+        topic: where it stood; messages of ``cells``, ``verdicts`` and ``conditions`` say themselves what they are.
 
     Raises:
         LineError: not such a message, of a newer version, or with something in it that no line can carry.
     """
+    if topic in reading_lines.KIND_OF_TOPIC:
+        return reading_lines.reading_lines(data, reading_lines.KIND_OF_TOPIC[topic])
+    if topic == topics.REGISTRY:
+        return place_lines.place_lines(data)
     try:
         head = _head.decode(data)
-        if head.v != VERSION:
-            raise LineError(f"format {head.v}, this program reads {VERSION}: upgrade the sink before the writers")
-        if head.kind in _NO_POINTS:
+        reader = _BY_TOPIC.get(topic)
+        if reader is None and head.kind in _NO_POINTS:
             return []
-        reader = _conditions if head.rule and not head.kind else _READERS.get(head.kind)
+        if reader is None:
+            reader = _conditions if head.rule and not head.kind else _READERS.get(head.kind)
+        if head.v != (version := VERSION if reader is None else reader.version):
+            raise LineError(f"format {head.v}, this program reads {version}: upgrade the sink before the writers")
         if reader is None:
             raise LineError(f"kind {head.kind!r} has no measurement")
-        decoder, build = reader
-        message = decoder.decode(data)
-        for time in (message.time,) if hasattr(message, "time") else (message.since, message.until):
-            if not -_LAST_SECOND < time < _LAST_SECOND:
+        message = reader.decoder.decode(data)
+        for time in reader.times(message):
+            if not -LAST_SECOND < time < LAST_SECOND:
                 raise LineError(f"time {time} is outside what InfluxDB can hold")
-        return build(message)
+        return reader.build(message)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LineError(f"not a message of format {VERSION}: {error}") from None

@@ -1,4 +1,6 @@
-"""The sink: ``cells``, ``verdicts``, ``conditions`` from Kafka to a target, each offset committed once it is stored.
+"""The sink: what is judged and told, from Kafka to a target, each offset committed once it is stored.
+
+Into InfluxDB also readings, dead letters and the health of the parts (``topics.SUNK_RECENT``).
 
 A plain consumer, no Faust: for a pure sink ``consume()`` and an own batcher are two orders cheaper
 (engineering §2). What it re-reads after a crash writes the same points again, which changes nothing.
@@ -7,6 +9,10 @@ On the embedded broker it takes its partitions by itself instead of joining the 
 and after ``kill -9`` nobody waits for a dead member's session (6.5 to 9 s measured with the group). That
 broker keeps about 5 MB per partition and drops the oldest without a word, so there a gap in the offsets
 ends the sink; on Apache Kafka gaps are what compaction leaves.
+
+A message that makes no line becomes a dead letter. Not so a block of readings, of which the worker writes one, and
+neither a dead letter nor a word of health, which would become a letter about a letter, nor a registry, which nobody
+could mend there: those are told in the log file.
 """
 
 from __future__ import annotations
@@ -15,7 +21,8 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,7 +31,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from schemas import topics
 from streams.dead_letters import DeadLetters
 from streams.embedded_broker import FETCH_WAIT_MS
-from streams.line_protocol import LineError, lines
+from streams.line_builder import LineError
+from streams.line_protocol import lines
 from streams.target import Batch, Busy, Origin, SinkError, Stopping, Target
 
 log = logging.getLogger("envstream.sink")
@@ -41,6 +49,9 @@ _FOR_A_PERSON = {
     KafkaError._AUTHENTICATION,
 }
 
+
+_NEVER_DEAD = (topics.DEAD, topics.HEALTH, topics.REGISTRY)
+"""Topics of which no message and no line becomes a dead letter."""
 
 _OF_NO_CONSEQUENCE = {
     KafkaError._PARTITION_EOF,
@@ -60,19 +71,26 @@ class SinkOptions:
     """How much is written at once: whichever limit is met first."""
 
     batch_lines: int = 5_000  # InfluxDB 2.7: 5 000 lines took 15 to 18 ms (p50), larger gains nothing
+    batch_characters: int = 4_000_000  # 5 000 lines are half a million; a string may have 64 kB
+    batch_messages: int = 5_000  # some make no line, and each may become a dead letter
     linger_s: float = 1.0
     embedded_linger_s: float = 0.2  # the gateway paces itself by what this group has committed
 
 
 @dataclass
 class SinkStats:
-    """What a sink did since it started; another thread may read it."""
+    """What a sink did since it started; another thread may read it.
+
+    ``left_out`` are lines older than what the target keeps of them, which it did not store.
+    """
 
     messages: int = 0
     lines: int = 0
     dead: int = 0
     batches: int = 0
     waits: int = 0
+    assigned: frozenset[tuple[str, int]] = frozenset()  # partitions it has in its group
+    left_out: int = 0
 
 
 def run_sink(
@@ -85,16 +103,21 @@ def run_sink(
     stats: SinkStats | None = None,
     options: SinkOptions | None = None,
     config: Mapping[str, Any] | None = None,
+    recent: Sequence[str] = (),
 ) -> SinkStats:
     """Move messages into ``target`` until ``stop`` is set; then finish what is at hand and commit it.
 
     ``config`` goes to librdkafka unchanged (TLS, SASL, a static member id). ``on_ready`` is called once,
-    when partitions are assigned. The target is closed at the end.
+    when partitions are assigned. ``recent`` are topics of ``topics.SUNK_RECENT`` to read beside ``topics.SUNK``; on
+    the embedded broker some of their messages may be dropped unseen. The target is closed at the end.
 
     Raises:
         SinkError: one line for a person; :class:`GapError` when the embedded broker dropped messages.
     """
-    sink = _Sink(bootstrap, target, stop, embedded, on_ready, stats or SinkStats(), options or SinkOptions(), config)
+    names = (*topics.SUNK, *recent)
+    sink = _Sink(
+        bootstrap, target, stop, embedded, on_ready, stats or SinkStats(), options or SinkOptions(), config, names
+    )
     try:
         sink.run()
     finally:
@@ -113,15 +136,18 @@ class _Sink:
         stats: SinkStats,
         options: SinkOptions,
         config: Mapping[str, Any] | None,
+        names: tuple[str, ...],
     ) -> None:
         self.bootstrap = bootstrap
         self.target = target
+        self.names = names
         self.stop = stop
         self.embedded = embedded
         self.on_ready = on_ready
         self.stats = stats
-        self.batch_lines = options.batch_lines
+        self.options = options
         self.linger = options.embedded_linger_s if embedded else options.linger_s
+        self.waiting: deque[Message] = deque()  # read, not lines yet: lines of a block are some times its size
         self.batch = Batch()
         self.begun = 0.0  # when the first message of the batch came
         self.retry_at: float | None = None
@@ -129,6 +155,7 @@ class _Sink:
         self.uncommitted: dict[tuple[str, int], int] = {}
         self.commit_at = 0.0
         self.said: set[int] = set()
+        self.unusable: set[str] = set()  # topics of which something was told in the log file
         self.dead = DeadLetters(bootstrap, config or {})
         self.consumer = Consumer(
             {
@@ -143,6 +170,9 @@ class _Sink:
                 "fetch.error.backoff.ms": 100,
                 "fetch.wait.max.ms": FETCH_WAIT_MS if embedded else 500,
                 "session.timeout.ms": 10_000,  # blind time after a hard crash
+                # A write is not over before its bad lines are found, each by a dozen requests: a slow server may
+                # take longer than the 5 minutes after which Kafka would give the partitions away, again and again.
+                "max.poll.interval.ms": 3_600_000,
                 "log_level": 2,  # librdkafka tells each failed connection, 20 a second; error_cb has it too
                 "error_cb": self._on_error,
                 "on_commit": self._on_commit,
@@ -156,16 +186,19 @@ class _Sink:
             self._take_all()
         else:
             self.consumer.subscribe(
-                list(topics.SUNK), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+                list(self.names), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
         while not self.stop.is_set():
-            for message in self.consumer.consume(_MESSAGES_AT_ONCE, _POLL_S):
-                self._take(message)
+            self.waiting.extend(self.consumer.consume(_MESSAGES_AT_ONCE, _POLL_S))  # none while the target is busy
+            while self.waiting and self.retry_at is None and not self.stop.is_set():
+                self._take(self.waiting.popleft())
+                if self._is_full():
+                    self._store()
             now = time.monotonic()
             if self.retry_at is not None:
                 if now >= self.retry_at:
                     self._store()
-            elif self.batch.messages and (self.batch.lines >= self.batch_lines or now - self.begun >= self.linger):
+            elif self.batch.messages and now - self.begun >= self.linger:
                 self._store()
             if self.uncommitted and now >= self.commit_at:
                 self._commit()
@@ -173,10 +206,18 @@ class _Sink:
             self._store()
         self._commit()
 
+    def _is_full(self) -> bool:
+        batch, most = self.batch, self.options
+        return (
+            batch.lines >= most.batch_lines
+            or batch.characters >= most.batch_characters
+            or batch.messages >= most.batch_messages
+        )
+
     # -- partitions
 
     def _take_all(self) -> None:
-        wanted = [TopicPartition(t, p) for t in topics.SUNK for p in range(topics.EMBEDDED_PARTITIONS)]
+        wanted = [TopicPartition(t, p) for t in self.names for p in range(topics.EMBEDDED_PARTITIONS)]
         positions = [self.target.position(w.topic, w.partition) for w in wanted]
         committed: list[TopicPartition] = wanted
         while any(position is None for position in positions):
@@ -199,13 +240,16 @@ class _Sink:
             if position is not None:
                 tp.offset = position
         consumer.assign(partitions)
+        self.stats.assigned = frozenset((tp.topic, tp.partition) for tp in partitions)
         self._ready()
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Not stored, not committed: whoever gets the partitions reads it again. Eager: all are revoked at once.
         if self.batch.messages:
             log.info("partitions taken away, %d messages at hand are read again", self.batch.messages)
+        self.waiting.clear()
         self.batch = Batch()
+        self.stats.assigned = frozenset()
         self.dead.settle()
         self.retry_at = None
         for tp in partitions:
@@ -228,8 +272,9 @@ class _Sink:
             cast(int, message.partition()),
             cast(int, message.offset()),
             message.timestamp()[1],
+            message.key(),
         )
-        if self.embedded:
+        if self.embedded and origin.topic not in topics.SUNK_RECENT:
             self._check_gap(origin)
         if not self.batch.messages:
             self.begun = time.monotonic()
@@ -237,10 +282,21 @@ class _Sink:
         made: list[str] = []
         if data is not None:  # a tombstone says nothing that is not already written
             try:
-                made = lines(data)
+                made = lines(data, origin.topic)
             except LineError as reason:
-                self.dead.put(origin, str(reason), data, key=message.key())
+                if origin.topic not in topics.READINGS:
+                    self._refuse(origin, str(reason), data)
+            except Exception as error:  # one message must not end the sink again and again
+                log.exception("%s cannot become lines: a defect of this program", origin.place())
+                self._refuse(origin, f"defect of this program: {type(error).__name__}: {error}", data)
         self.batch.add(origin, made)
+
+    def _refuse(self, origin: Origin, reason: str, data: bytes, line: int | None = None) -> None:
+        if origin.topic not in _NEVER_DEAD:
+            self.dead.put(origin, reason, data, line=line)
+        elif origin.topic not in self.unusable:
+            self.unusable.add(origin.topic)
+            log.warning("%s cannot be written: %s; further ones are left out silently", origin.place(), reason)
 
     def _check_gap(self, origin: Origin) -> None:
         key = (origin.topic, origin.partition)
@@ -258,7 +314,7 @@ class _Sink:
         try:
             bad = self.target.write(self.batch, self.stop)
             for b in bad:
-                self.dead.put(b.origin, b.reason, b.line.encode(), line=b.number)
+                self._refuse(b.origin, b.reason, b.line.encode(), b.number)
             self.dead.deliver(0.2 if self.stop.is_set() else 2.0)
         except Busy as busy:
             self.dead.forget_lines()  # the next try finds them again
@@ -272,7 +328,8 @@ class _Sink:
             return
         self.said.clear()
         self.stats.messages += self.batch.messages
-        self.stats.lines += self.batch.lines - len(bad)
+        self.stats.lines += self.batch.lines - self.batch.left_out - len(bad)
+        self.stats.left_out += self.batch.left_out
         self.stats.dead += self.dead.settle()
         self.stats.batches += 1
         for key, part in self.batch.parts.items():

@@ -35,6 +35,7 @@ class Origin(NamedTuple):
     partition: int
     offset: int
     received: int
+    key: bytes | None = None
 
     def place(self) -> str:
         """``cells/0/4711``: where to find it."""
@@ -66,13 +67,18 @@ class Part:
 
 
 class Batch:
-    """Messages turned into lines, not yet stored."""
+    """Messages turned into lines, not yet stored.
+
+    ``left_out`` says, after a target has stored it, how many lines it did not: they are older than what it keeps.
+    """
 
     def __init__(self) -> None:
         """Empty."""
         self.parts: dict[tuple[str, int], Part] = {}
         self.lines = 0
         self.messages = 0
+        self.left_out = 0
+        self.characters = 0
 
     def add(self, origin: Origin, lines: list[str]) -> None:
         """The lines of the next message; none for a message that makes no line."""
@@ -85,6 +91,7 @@ class Batch:
         part.origins += [origin] * len(lines)
         self.lines += len(lines)
         self.messages += 1
+        self.characters += sum(map(len, lines))
 
 
 class Target(Protocol):

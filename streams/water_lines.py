@@ -103,7 +103,7 @@ def _verdict(of_class: Builder, factor: Builder, message: WaterVerdict) -> list[
         lines.append(
             factor.line(
                 message.time,
-                (message.edition, name, message.section, span),
+                (message.body, message.edition, name, message.section, span),
                 _NO_NUMBER if text is None else text.removeprefix("<"),
                 text is not None and text.startswith("<"),
                 *_known(message.items.get(name)),

@@ -156,8 +156,7 @@ class EmissionJudge(AlertingJudge):
                 self._touch(source, int(key[1]))
         elif key[0] == _REVIEW:
             self.timers.set((_REVIEW,), due_ms + times.HOUR_S * 1000)
-            self.derive()
-            self.facility.review(due_s - REVIEW_AFTER_S)
+            self.review(due_s - REVIEW_AFTER_S)
         elif key[0] == _CLOCK:
             self.timers.set((_CLOCK,), due_ms + times.HOUR_S * 1000)
             self._check_clocks(due_s)
@@ -167,6 +166,11 @@ class EmissionJudge(AlertingJudge):
             self.totals.close(day)
             self.timers.set((_DAY,), (times.day_end(day + 1) + DAY_GRACE_S) * 1000)
             self._grow_old(day)
+
+    def review(self, now_s: int) -> None:
+        """Ask the rules that supervise what they suspect up to a full hour."""
+        self.derive()
+        self.facility.review(now_s)
 
     def derive(self) -> None:
         """Everything that stands on the hours that changed."""

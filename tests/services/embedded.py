@@ -70,7 +70,10 @@ def read(bootstrap: str, topic: str, count: int, timeout: float = 5.0) -> list[A
 class RunningSink:
     """A sink in a thread; ``end()`` stops it and returns what it raised."""
 
-    def __init__(self, bootstrap: str, target: Target, *, embedded: bool = True, **options: Any) -> None:
+    def __init__(
+        self, bootstrap: str, target: Target, *, embedded: bool = True, recent: tuple[str, ...] = (), **options: Any
+    ) -> None:
+        self._recent = recent
         self.stop = threading.Event()
         self.ready = threading.Event()
         self.stats = SinkStats()
@@ -84,7 +87,7 @@ class RunningSink:
         try:
             run_sink(
                 bootstrap, target, stop=self.stop, embedded=embedded, on_ready=self.ready.set, stats=self.stats,
-                options=options, config={"topic.metadata.refresh.interval.ms": 300},
+                options=options, config={"topic.metadata.refresh.interval.ms": 300}, recent=self._recent,
             )  # fmt: skip
         except BaseException as error:  # the test looks at it
             self.error = error

@@ -26,7 +26,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from schemas import topics
-from streams.influx import InfluxSettings
+from streams.influx import MOST_DAYS, InfluxSettings
 from tests.services.embedded import wait_for
 
 HERE = Path(__file__).parent
@@ -84,11 +84,13 @@ class InfluxDB:
         """Id of the organisation."""
         return str(self.call("GET", f"/api/v2/orgs?org={urllib.parse.quote(self.org)}")["orgs"][0]["id"])
 
-    def make_bucket(self, name: str | None = None) -> InfluxSettings:
-        """A fresh bucket that keeps everything."""
-        name = name or f"test-{uuid.uuid4().hex[:8]}"
-        self.call("POST", "/api/v2/buckets", {"orgID": self.org_id(), "name": name, "retentionRules": []})
-        return InfluxSettings(self.url, self.token, self.org, name)
+    def make_bucket(self, name: str | None = None, recent_days: int = MOST_DAYS) -> InfluxSettings:
+        """A fresh pair of buckets; samples are old, so that the recent one keeps them too unless it is told."""
+        place = InfluxSettings(self.url, self.token, self.org, name or f"test-{uuid.uuid4().hex[:8]}", recent_days)
+        for bucket, days in ((place.bucket, 0), (place.recent_bucket, recent_days)):
+            rules = [{"type": "expire", "everySeconds": days * 86_400}] if days else []
+            self.call("POST", "/api/v2/buckets", {"orgID": self.org_id(), "name": bucket, "retentionRules": rules})
+        return place
 
     def make_token(self, permissions: list[dict[str, Any]]) -> str:
         """A token with these permissions only."""
@@ -218,6 +220,39 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(
             [*script, "stop", "--port", str(port)], env=env, check=True, timeout=60, stdout=subprocess.DEVNULL
         )
+
+
+class KafkaProcess:
+    """An Apache Kafka of our own that can be stopped and started again on the same data and port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port(2)
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        self._env = {**os.environ, "ENVSTREAM_KAFKA_DATA": str(folder)}
+        self.start()
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        self._run("start")
+        wait_for(lambda: _kafka_answers(self.bootstrap), 30)
+
+    def stop(self) -> None:
+        """End it: SIGTERM, or nothing when it has ended."""
+        self._run("stop")
+
+    def _run(self, word: str) -> None:
+        command = [str(HERE / "kafka.sh"), word, "--port", str(self.port)]
+        subprocess.run(command, env=self._env, check=True, timeout=90, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[KafkaProcess]:
+    """A Kafka for one test, which may stop and start it."""
+    if not (KAFKA_LIB / ".ok").exists():
+        missing(f"an Apache Kafka that a test may stop ({KAFKA_LIB.name})", "kafka.sh")
+    process = KafkaProcess(tmp_path / "kafka")
+    yield process
+    process.stop()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from schemas.messages import (
     Condition,
 )
 from schemas.registry import AIR_FACTORS
-from tests.services import samples_emission, samples_water
+from tests.services import samples_emission, samples_told, samples_water
 
 AREA, GROUP = "luhua", "air-luhua"
 DAY = times.day_number(dt.date(2015, 12, 1))
@@ -243,6 +243,16 @@ def every_kind(day: int = DAY) -> list[Sample]:
         *samples_water.every_kind(day),
         *samples_emission.every_kind(day),
     ]
+
+
+def every_message(day: int = DAY) -> list[tuple[str, bytes, bytes]]:
+    """``(topic, key, value)`` of every kind of message that becomes points."""
+    topic = {"hour": topics.CELLS, "condition": topics.CONDITIONS}
+    said = [
+        (topic.get(getattr(s, "kind", "condition"), topics.VERDICTS), key_of(s), messages.encode(s))
+        for s in every_kind(day)
+    ]
+    return [*said, *samples_told.every_message(day)]
 
 
 def conditions(count: int) -> list[tuple[str, bytes, bytes]]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -17,14 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import messages, topics
-from schemas.measurements import MEASUREMENTS, SINK_PROBE
+from schemas.measurements import MEASUREMENTS, RECENT, SINK_PROBE
 from schemas.messages import Dead
 from schemas.registry import AIR_FACTORS
 from streams.influx import Influx, InfluxError, InfluxSettings
 from streams.line_protocol import lines
 from streams.spool import Spool
 from streams.target import BadLine, Batch, Origin
-from tests.services import samples
+from tests.services import samples, samples_told
 from tests.services.embedded import Broker, RunningSink, read, wait_for
 from tests.services.fixtures import InfluxDB, InfluxDBProcess, free_port
 
@@ -59,9 +60,14 @@ def write(settings: InfluxSettings, *made: str) -> list[BadLine]:
         target.close()
 
 
+def bucket_of(place: InfluxSettings, name: str) -> str:
+    """The bucket a measurement is declared for."""
+    return place.recent_bucket if MEASUREMENTS[name].bucket == RECENT else place.bucket
+
+
 def count_of(influxdb: InfluxDB, place: InfluxSettings, name: str) -> int:
     """Points of a measurement; 0 when there is none."""
-    rows = influxdb.rows(place.bucket, f'SELECT count(valid) AS n FROM "{name}"')
+    rows = influxdb.rows(bucket_of(place, name), f'SELECT count(valid) AS n FROM "{name}"')
     return int(rows[0]["n"]) if rows else 0
 
 
@@ -96,26 +102,23 @@ def test_days_of_messages_come_out_as_they_went_in(influxdb: InfluxDB, broker: B
 def test_every_kind_of_message_is_stored_and_none_is_dead(influxdb: InfluxDB, broker: Broker) -> None:
     """All topics at once, and everything twice: nothing is refused, nothing is doubled, every measurement is there."""
     place = influxdb.make_bucket()
-    sent = []
-    for message in samples.every_kind():
-        kind = getattr(message, "kind", "condition")
-        topic = {"hour": topics.CELLS, "condition": topics.CONDITIONS}.get(kind, topics.VERDICTS)
-        sent.append((topic, samples.key_of(message), messages.encode(message)))
-    sink = RunningSink(broker.bootstrap, Influx(place))
+    sent = samples.every_message()
+    sink = RunningSink(broker.bootstrap, Influx(place), recent=topics.SUNK_RECENT)
     broker.send(sent + sent)
     wait_for(lambda: sink.stats.messages == 2 * len(sent))
     sink.end()
     assert sink.error is None and sink.stats.dead == 0
-    expected = Counter(line.split(",")[0] for _, _, value in sent for line in lines(value))
+    expected = Counter(line.split(",")[0] for topic, _, value in sent for line in lines(value, topic))
     assert set(expected) == set(MEASUREMENTS) - {SINK_PROBE.name}
     assert {name: count_of(influxdb, place, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("name", sorted(set(MEASUREMENTS) - {SINK_PROBE.name}))
 def test_fields_have_the_types_that_are_declared(influxdb: InfluxDB, every_kind: InfluxSettings, name: str) -> None:
-    fields = influxdb.rows(every_kind.bucket, f'SHOW FIELD KEYS FROM "{name}"')
+    bucket = bucket_of(every_kind, name)
+    fields = influxdb.rows(bucket, f'SHOW FIELD KEYS FROM "{name}"')
     assert {f["fieldKey"]: f["fieldType"] for f in fields} == {k: f.type for k, f in MEASUREMENTS[name].fields.items()}
-    tags = influxdb.rows(every_kind.bucket, f'SHOW TAG KEYS FROM "{name}"')
+    tags = influxdb.rows(bucket, f'SHOW TAG KEYS FROM "{name}"')
     assert tuple(t["tagKey"] for t in tags) == MEASUREMENTS[name].tags
 
 
@@ -123,7 +126,7 @@ def test_fields_have_the_types_that_are_declared(influxdb: InfluxDB, every_kind:
 def every_kind(influxdb: InfluxDB) -> InfluxSettings:
     """A bucket with one message of each kind."""
     place = influxdb.make_bucket()
-    assert write(place, *(line for s in samples.every_kind() for line in lines(messages.encode(s)))) == []
+    assert write(place, *(line for topic, _, value in samples.every_message() for line in lines(value, topic))) == []
     return place
 
 
@@ -312,6 +315,56 @@ def test_influxdb_killed_and_started_again_in_the_middle(
     assert stored == len(expected), "nothing lost, nothing doubled"
     told = [r.getMessage() for r in caplog.records if r.name == "envstream.influx"]
     assert len(told) == 2 and "does not take writes" in told[0] and "takes writes again" in told[1], told
+
+
+def reading(factor: str, age_days: float, value: str = "1.5") -> str:
+    stamp = time.time_ns() - int(age_days * 86_400 * 10**9)
+    return (
+        f'reading,factor={factor},kind=air,period=m,source=s value={value},unit="",flag="N",backfilled=false,'
+        f"valid=true {stamp}"
+    )
+
+
+def test_readings_older_than_the_bucket_keeps_are_no_dead_letters(influxdb: InfluxDB, broker: Broker) -> None:
+    """A replay of an old year: what is judged of it stays, its readings are left out and counted."""
+    place = influxdb.make_bucket(recent_days=90)
+    now = int(time.time())
+    sink = RunningSink(broker.bootstrap, Influx(place), recent=topics.SUNK_RECENT)
+    cells = [(t, k, v) for t, k, v in samples.days(1) if t == "cells"]
+    old = [("readings-emission", b"", messages.encode(samples_told.block(DAY_S + 60 * n))) for n in range(50)]
+    fresh = [("readings-emission", b"", messages.encode(samples_told.block(now - 60 * n))) for n in range(5)]
+    broker.send([*old, *cells, *fresh])
+    wait_for(lambda: sink.stats.messages == len(old) + len(cells) + len(fresh))
+    sink.end()
+    assert (sink.stats.left_out, sink.stats.dead) == (50 * 4, 0)
+    assert sink.stats.lines == len(cells) * 6 + 5 * 4
+    assert count_of(influxdb, place, "air_hour") == len(cells) * 6
+    assert count_of(influxdb, place, "reading") == 5 * 4
+
+
+def test_what_the_server_finds_too_old_is_counted_beside_a_type_conflict(influxdb: InfluxDB) -> None:
+    """Its clock, or its retention, is another than ours: its words are the edge, and a real fault is still found."""
+    place = influxdb.make_bucket(recent_days=90)
+    assert write(place, reading("typed", 0.0)) == []
+    target = Influx(replace(place, recent_days=400))
+    made = [reading(f"f{n}", 100 if n % 3 else 1) for n in range(30)]
+    batch = batch_of(*made)
+    assert target.write(batch, GO) == [] and batch.left_out == 20
+    conflict = reading("typed", 0.0, '"text"')
+    batch = batch_of(*made[:7], conflict, *made[7:])
+    (bad,) = target.write(batch, GO)
+    target.close()
+    assert (bad.line, bad.origin.offset) == (conflict, 7) and "field type conflict" in bad.reason
+    assert batch.left_out == 20
+    assert count_of(influxdb, place, "reading") == 11
+
+
+def test_both_buckets_must_be_there(influxdb: InfluxDB) -> None:
+    place = influxdb.make_bucket()
+    found = influxdb.call("GET", f"/api/v2/buckets?name={place.recent_bucket}&orgID={influxdb.org_id()}")["buckets"]
+    influxdb.call("DELETE", f"/api/v2/buckets/{found[0]['id']}")
+    with pytest.raises(InfluxError, match=rf"bucket {place.recent_bucket}\).*404.*envstream init"):
+        write(place, reading("x", 0.0))
 
 
 def test_compressed_and_as_fast_as_it_should_be(influxdb: InfluxDB) -> None:

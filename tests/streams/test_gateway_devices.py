@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 
 from schemas import registry, times, topics
 from schemas.messages import HOUR_MISSING, Condition, encode
-from streams import connection, hj212
+from streams import connection, hj212, part_metrics
 from streams.clock import LIVE, WriterClock
 from streams.device_secrets import DeviceSecrets
 from streams.log_follower import LogFollower
@@ -329,7 +329,7 @@ def test_a_metrics_page_names_what_a_person_on_call_asks(tmp_path: Path) -> None
         await served.say(said("2061", HOUR), answers=1)
         await served.say(b"##0004oopsFFFF\r\n", answers=0)
         await served.say(said("2061", HOUR, mn="NOBODY"), answers=0)
-        port = served.gateway.metrics.serve("127.0.0.1", 0)
+        port = part_metrics.serve(served.gateway.metrics.registry, "127.0.0.1", 0)
 
         def page() -> str:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:

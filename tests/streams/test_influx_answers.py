@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -31,6 +33,7 @@ class Server:
     def __init__(self) -> None:
         self.stored: list[str] = []
         self.posts = 0
+        self.buckets: list[str] = []  # asked for, post by post
         self.healthy = True
         self.judge: Callable[[list[str]], Answer] = lambda lines: (204, {}, b"")
         server = self
@@ -42,6 +45,7 @@ class Server:
                 assert self.headers["Authorization"] == f"Token {TOKEN}"
                 made = gzip.decompress(body).decode().split("\n")
                 server.posts += 1
+                server.buckets += parse_qs(urlsplit(self.path).query)["bucket"]
                 self.say(*server.judge(made), store=made)
 
             def do_GET(self) -> None:
@@ -255,6 +259,10 @@ def test_the_token_is_never_shown(server: Server, target: Influx, caplog: pytest
         ({"URL": "http://h", "TOKEN": "geheim\n x"}, ["_TOKEN has characters no token has"]),
         ({"URL": "http://h", "TOKEN": "t", "ORG": " ", "BUCKET": ""}, ["_ORG is empty", "_BUCKET is empty"]),
         ({"URL": "http://me:geheim@h:8086", "TOKEN": "t"}, ["would be logged"]),
+        *(
+            ({"URL": "http://h", "TOKEN": "t", "RECENT_DAYS": days}, ["_RECENT_DAYS is", "1 to 36500"])
+            for days in ("0", "-1", "90.5", "a", "", "36501", "９")
+        ),
     ],
 )
 def test_settings_tell_everything_that_is_wrong_in_one_line(env: dict[str, str], words: list[str]) -> None:
@@ -268,3 +276,8 @@ def test_settings_from_the_environment() -> None:
     env = {"ENVSTREAM_INFLUX_URL": " http://influxdb:8086/ ", "ENVSTREAM_INFLUX_TOKEN": "t\n"}
     made = InfluxSettings.from_env(env)
     assert (made.url, made.token, made.org, made.bucket) == ("http://influxdb:8086", "t", "envstream", "envstream")
+    assert (made.recent_bucket, made.recent_days, made.token_file) == ("envstream_recent", 90, None)
+    both = InfluxSettings.from_env(env | {"ENVSTREAM_INFLUX_TOKEN_FILE": "/x", "ENVSTREAM_INFLUX_RECENT_DAYS": "7"})
+    assert (both.token, both.token_file, both.recent_days) == ("t", None, 7), "what is given itself wins"
+    file = InfluxSettings.from_env(env | {"ENVSTREAM_INFLUX_TOKEN": "", "ENVSTREAM_INFLUX_TOKEN_FILE": "/x"})
+    assert (file.token, file.token_file) == ("", Path("/x"))

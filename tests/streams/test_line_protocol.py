@@ -93,7 +93,7 @@ def test_every_kind_becomes_points(message: msgspec.Struct) -> None:
 
 
 def test_the_samples_fill_every_measurement_but_the_probe() -> None:
-    made = {p[0] for message in samples.every_kind() for p in of(message)}
+    made = {p[0] for topic, _, value in samples.every_message() for p in check_declared(lines(value, topic))}
     assert made == set(m.MEASUREMENTS) - {m.SINK_PROBE.name}
 
 
@@ -401,7 +401,7 @@ def test_every_measurement_names_units_and_guards() -> None:
         for name, field in measurement.fields.items():
             assert field.text, f"{measurement.name}.{name} says nothing"
             if field.type in (m.FLOAT, m.INTEGER):
-                assert field.unit or name == "level", f"{measurement.name}.{name} has no unit"
+                assert field.unit or name in ("level", "status"), f"{measurement.name}.{name} has no unit"
 
 
 @pytest.mark.parametrize(
@@ -417,3 +417,28 @@ def test_every_measurement_names_units_and_guards() -> None:
 def test_a_declaration_influxdb_would_spoil_is_refused(tags: tuple[str, ...], fields: dict[str, m.Field]) -> None:
     with pytest.raises(ValueError, match="measurement x"):
         m.Measurement("x", "hour end", tags, fields, {})
+
+
+def test_a_suspicion_says_its_check_and_a_warning_what_was_measured() -> None:
+    suspected = samples.condition(
+        "began", END, END, END, rule="suspect", factor="NOx",
+        detail={"name": "机头", "rule": "R9", "check": "R9.hours", "title": "小时均值恒定", "reason": "均为 50"},
+    )  # fmt: skip
+    warned = samples.condition(
+        "ended", END, END, END, rule="water-level", factor="NH3N",
+        detail={"name": "石梁", "value": "1.2", "unit": "mg/L", "reason": "withdrawn"},
+    )  # fmt: skip
+    said = [
+        tuple(p[2][name] for name in ("check", "title", "reason", "measured"))
+        for c in (suspected, warned, samples.condition("began", END, END, END))
+        for p in of(c)
+    ]
+    assert said == [("R9.hours", "小时均值恒定", "均为 50", ""), ("", "", "", "1.2 mg/L"), ("", "", "", "")]
+
+
+def test_points_name_whose_limits_and_whose_outlet() -> None:
+    day = samples.DAY
+    points = [p for message in samples.every_kind(day) for p in of(message)]
+    assert {p[1]["body"] for p in points if p[0] == "water_factor"} == {"river"}
+    of_outlets = {(p[1]["enterprise"], p[1]["outlet"]) for p in points if p[0] in ("outlet_judged", "outlet_rates")}
+    assert of_outlets == {("lanfeng-steel", "lanfeng-sinter-head")}

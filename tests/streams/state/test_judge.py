@@ -213,6 +213,12 @@ def test_a_registry_that_cannot_be_read_is_dead_and_the_one_before_stays() -> No
     assert [key for key, _ in judge.changed_rows()] == []
 
 
+def test_the_letter_of_a_long_message_is_short() -> None:
+    """Kafka refuses a message beyond 1 MB, and a letter that cannot be delivered ends the worker, again and again."""
+    (letter,) = dead(Toy().take(b"\x00\x80" * 400_000, "readings-air/0/9"))
+    assert letter.text == "\x00\x80" * 1_000 and len(letter.reason) <= 2_000
+
+
 def test_a_registry_is_a_row_and_comes_back() -> None:
     judge = Toy()
     run([toy.registry_message(5_000)], judge)
@@ -235,7 +241,7 @@ def test_a_bad_message_is_dead_with_its_place_and_bytes_and_changes_nothing(mess
     judge.changed_rows()
     (letter,) = dead(judge.take(message, "readings-air/0/2"))
     assert letter.place == letter.id == "readings-air/0/2"
-    assert letter.text.encode("latin-1") == message and letter.reason
+    assert letter.text.encode("latin-1") == message[:2_000] and letter.reason
     assert judge.changed_rows() == [] and judge.now_ms == 5_000
 
 
