@@ -98,6 +98,9 @@ example_district_option = click.option(
     default=EXAMPLE_DISTRICT,
     help="the district's registry; the example district unless given",
 )
+metrics_option = click.option(
+    "--metrics", metavar="HOST:PORT", help="Prometheus finds /metrics there (docs/health.md); nowhere unless given"
+)
 bootstrap_option = click.option(
     "--bootstrap", envvar="ENVSTREAM_BOOTSTRAP", default="127.0.0.1:9092", show_default=True, help="Kafka, host:port"
 )
@@ -299,7 +302,7 @@ def broker(leash: bool, log_level: str) -> None:
 @click.option(
     "--clock", type=click.Choice(["live", "virtual", "auto"]), default="live", show_default=True, help="of a new log"
 )
-@click.option("--metrics", help="HOST:PORT on which Prometheus finds /metrics; none unless given")
+@metrics_option
 @ways_options
 @click.option("--journal", type=click.Path(path_type=Path), hidden=True)
 @click.option("--waits-for-desk", is_flag=True, hidden=True)
@@ -347,7 +350,7 @@ def gateway(
         journal_folder=journal,
         clock=clock,
         extra_readers=tuple(readers) if journal is not None else (),
-        metrics=(at := address(metrics, "--metrics", "")) and (at.host, at.port) if metrics else None,
+        metrics=metrics_at(metrics),
         ingest=ways_in("--ingest-http", ingest_http, ingest_folder),
     )
     try:
@@ -364,7 +367,7 @@ def gateway(
 @click.option("--key", type=click.Path(path_type=Path), help="its PEM key")
 @click.option("--topic", is_flag=True, help="read the Kafka topic ingest")
 @click.option("--folder", type=click.Path(path_type=Path), help="take CSV files dropped into this folder")
-@click.option("--metrics", help="HOST:PORT on which Prometheus finds /metrics; none unless given")
+@metrics_option
 @part_options
 def ingest(
     bootstrap: str,
@@ -398,7 +401,7 @@ def ingest(
         bootstrap=bootstrap,
         registry=registry,
         ways=ways_in("--http", http, folder, topic=topic, tls=(cert, key) if cert else None),
-        metrics=(at := address(metrics, "--metrics", "")) and (at.host, at.port) if metrics else None,
+        metrics=metrics_at(metrics),
     )
     try:
         asyncio.run(serve(plan, lambda told: ready(ready="ingest", **told)))
@@ -421,12 +424,20 @@ def device_secrets() -> Any:
 @click.option("--instance", help="static membership: a name of this worker that stays the same over restarts")
 @click.option(
     "--session",
-    type=click.FloatRange(3, 60),
+    type=click.FloatRange(3, 90),
     default=10.0,
     show_default=True,
     help="seconds until Kafka gives a dead worker's partitions to another",
 )
-@click.option("--metrics", metavar="HOST:PORT", help="Prometheus finds /metrics there: lag, age of ticks, memory")
+@metrics_option
+@click.option(
+    "--watchdog",
+    type=click.FloatRange(0),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="end with exit code 75 when nothing is taken for so long although messages wait; 0: never",
+)
 @click.option("--embedded", is_flag=True, hidden=True)
 @part_options
 def worker(
@@ -434,12 +445,13 @@ def worker(
     instance: str | None,
     session: float,
     metrics: str | None,
+    watchdog: float,
     embedded: bool,
     leash: bool,
     log_level: str,
 ) -> None:
     """Judge: Faust agents turn readings into cells, verdicts and the year so far."""
-    at = address(metrics, "--metrics", "") if metrics else None
+    can_listen({"--metrics": metrics})
     begin_part(leash, log_level)
     from agents.worker import WorkerError, run_worker
 
@@ -451,7 +463,8 @@ def worker(
             embedded=embedded,
             log_level=log_level,
             on_ready=lambda: ready(ready="worker"),
-            metrics=(at.host, at.port) if at is not None else None,
+            metrics=metrics_at(metrics),
+            watchdog_s=watchdog,
         )
     except WorkerError as error:
         fail(error)
@@ -464,19 +477,39 @@ def worker(
     "--spool", type=click.Path(path_type=Path), help="write line protocol into this folder instead of InfluxDB"
 )
 @click.option("--epoch", default="kafka", hidden=True)
+@click.option("--readings/--no-readings", default=True, show_default=True, help="readings too, for some weeks")
+@metrics_option
 @click.option("--embedded", is_flag=True, hidden=True)
 @part_options
-def sink(bootstrap: str, spool: Path | None, epoch: str, embedded: bool, leash: bool, log_level: str) -> None:
-    """Store: cells and verdicts into InfluxDB 2, or into files when it has none.
+def sink(
+    bootstrap: str,
+    spool: Path | None,
+    epoch: str,
+    readings: bool,
+    metrics: str | None,
+    embedded: bool,
+    leash: bool,
+    log_level: str,
+) -> None:
+    """Store: what is judged and told into InfluxDB 2, or into files when there is none.
 
-    InfluxDB is named by ENVSTREAM_INFLUX_URL, _ORG, _BUCKET and _TOKEN in the environment.
+    InfluxDB is named by ENVSTREAM_INFLUX_URL, _ORG, _BUCKET, _RECENT_DAYS and _TOKEN or _TOKEN_FILE in the
+    environment. Readings, dead letters and the health of the parts go into a bucket of their own, which keeps them
+    _RECENT_DAYS days; not into files.
     """
+    can_listen({"--metrics": metrics})
     begin_part(leash, log_level)
-    from streams.sink import run_sink
+    from schemas import topics
+    from streams.health import telling
+    from streams.offsets import Offsets
+    from streams.ports import PortBusy
+    from streams.sink import SinkStats, run_sink
+    from streams.sink_metrics import sink_registry
     from streams.target import SinkError
 
     try:
         target: Any
+        recent: tuple[str, ...] = ()
         if spool is not None:
             from streams.spool import Spool
 
@@ -485,10 +518,22 @@ def sink(bootstrap: str, spool: Path | None, epoch: str, embedded: bool, leash: 
             from streams.influx import Influx, InfluxSettings
 
             target = Influx(InfluxSettings.from_env(os.environ))
+            recent = tuple(name for name in topics.SUNK_RECENT if readings or name not in topics.READINGS)
         else:
             fail("sink: nowhere to write: set ENVSTREAM_INFLUX_URL and ENVSTREAM_INFLUX_TOKEN, or give --spool FOLDER")
-        run_sink(bootstrap, target, stop=stop_event(), embedded=embedded, on_ready=lambda: ready(ready="sink"))
-    except SinkError as error:
+        stats = SinkStats()
+        kafka = None if embedded else bootstrap
+        with telling("sink", sink_registry(stats, Offsets(bootstrap)), metrics=metrics_at(metrics), bootstrap=kafka):
+            run_sink(
+                bootstrap,
+                target,
+                stop=stop_event(),
+                embedded=embedded,
+                on_ready=lambda: ready(ready="sink"),
+                stats=stats,
+                recent=recent,
+            )
+    except (SinkError, PortBusy) as error:
         fail(error)
 
 
@@ -500,7 +545,7 @@ def sink(bootstrap: str, spool: Path | None, epoch: str, embedded: bool, leash: 
     "--secrets", type=click.Path(path_type=Path), help="TOML file of the channels' secrets, readable by its owner only"
 )
 @click.option("--robots", metavar="URL", help="a drill: fakes at this address get every request, no provider does")
-@click.option("--metrics", metavar="HOST:PORT", help="Prometheus finds /metrics there: deliveries, age of ticks")
+@metrics_option
 @part_options
 def notify(
     bootstrap: str,
@@ -533,7 +578,7 @@ def notify(
         control=(control_at.host, control_at.port) if control_at is not None else None,
         secrets_file=secrets,
         robots=(robots or "").rstrip("/"),
-        metrics=(at := address(metrics, "--metrics", "")) and (at.host, at.port) if metrics else None,
+        metrics=metrics_at(metrics),
     )
     try:
         asyncio.run(serve(plan, lambda told: ready(ready="notify", **told)))
@@ -545,16 +590,65 @@ def notify(
 @bootstrap_option
 @click.option("--partitions", type=click.IntRange(1, 1000), default=4, show_default=True)
 @click.option("--replication", type=click.IntRange(1, 10), default=1, show_default=True)
-def init(bootstrap: str, partitions: int, replication: int) -> None:
-    """Create what production needs: Kafka's topics, and the InfluxDB bucket when its URL is set."""
+@click.option(
+    "--tokens",
+    type=click.Path(path_type=Path),
+    help="folder for InfluxDB's tokens: sink.token may only write, grafana.token only read",
+)
+def init(bootstrap: str, partitions: int, replication: int, tokens: Path | None) -> None:
+    """Create what production needs: Kafka's topics, and when ENVSTREAM_INFLUX_URL is set InfluxDB's buckets and tokens.
+
+    ENVSTREAM_INFLUX_ADMIN_TOKEN or _ADMIN_TOKEN_FILE has a token that may do everything in the organisation; no other
+    part needs it. Running it again mends what differs and makes nothing twice.
+    """
     set_up_logging("warning")
     from streams.admin import AdminError, initialise
 
     try:
-        for line in initialise(bootstrap, partitions, replication, os.environ):
+        for line in initialise(bootstrap, partitions, replication, os.environ, tokens):
             click.echo(line)
     except AdminError as error:
         fail(error)
+
+
+@main.command()
+@bootstrap_option
+@click.option("--control", metavar="HOST:PORT", help="of `envstream up`: its gateway is asked instead of Kafka")
+@click.option("--district", type=click.Path(path_type=Path), help="the registry that must be in force")
+@click.option("--data", type=click.Path(path_type=Path), help="a folder on a disk that needs room")
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+def doctor(bootstrap: str, control: str | None, district: Path | None, data: Path | None, as_json: bool) -> None:
+    """体检: is everything reachable, configured, on time. Looks and changes nothing; exit code 1 when something failed.
+
+    InfluxDB is looked at where ENVSTREAM_INFLUX_URL says it is, with ENVSTREAM_INFLUX_ADMIN_TOKEN or _TOKEN (or their
+    _FILE), Grafana where ENVSTREAM_GRAFANA_URL says. What is found and what to do: docs/health.md.
+    """
+    import itertools
+
+    from streams import doctor as found_by
+    from streams import doctor_http, doctor_kafka, doctor_up
+
+    at = address(control, "--control", "") if control else None
+    registry = load_district(district) if district is not None else None
+    if at is not None:
+        checks: Any = doctor_up.checks((at.host, at.port), data)
+    else:
+        checks = itertools.chain(doctor_kafka.checks(bootstrap, registry), doctor_http.checks(os.environ))
+    if data is not None:
+        checks = itertools.chain(checks, [("disk", str(data), lambda: found_by.disk(data))])
+    findings = []
+    for finding in found_by.examine(checks):
+        findings.append(finding)
+        if not as_json:
+            click.echo(finding.line())
+    failed = sum(finding.state == found_by.FAIL for finding in findings)
+    warned = sum(finding.state == found_by.WARN for finding in findings)
+    if as_json:
+        keys = ("check", "state", "place", "zh", "en", "cure")
+        show({"failed": failed, "warned": warned, "findings": [{k: getattr(f, k) for k in keys} for f in findings]})
+    else:
+        click.echo(f"故障 failed {failed}, 注意 warnings {warned}, 共 of {len(findings)}", err=True)
+    sys.exit(1 if failed else 0)
 
 
 # ---- the duty desk
@@ -578,6 +672,7 @@ tokens_option = click.option(
 @click.option("--cert", type=click.Path(path_type=Path), help="PEM certificate: HTTPS instead of HTTP")
 @click.option("--key", type=click.Path(path_type=Path), help="its PEM key")
 @click.option("--proxy", is_flag=True, help="a reverse proxy stands before it: believe its X-Forwarded headers")
+@metrics_option
 @click.option("--embedded", is_flag=True, hidden=True)
 @part_options
 @click.pass_context
@@ -590,6 +685,7 @@ def desk_group(
     cert: Path | None,
     key: Path | None,
     proxy: bool,
+    metrics: str | None,
     embedded: bool,
     leash: bool,
     log_level: str,
@@ -607,6 +703,7 @@ def desk_group(
         fail("desk: --cert and --key belong together")
     at = address(listen, "--listen", "")
     through = address(control, "--control", "") if control else None
+    can_listen({"--metrics": metrics})
     begin_part(leash, log_level)
     import asyncio
 
@@ -620,6 +717,7 @@ def desk_group(
         tls=(cert, key) if cert is not None and key is not None else None,
         proxy=proxy,
         embedded=embedded,
+        metrics=metrics_at(metrics),
     )
     try:
         asyncio.run(serve(plan, lambda told: ready(ready="desk", **told)))
@@ -1037,6 +1135,124 @@ def action_list(data: Path | None, bootstrap: str | None, what: str | None, subj
         click.echo(line(one))
 
 
+# ---- what could not be used
+
+
+@main.group("dead")
+def dead_group() -> None:
+    """死信 Dead letters: what could not be used, and another try (docs/dead-letters.md)."""
+
+
+def of_a_broker(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Kafka, or the broker of a running ``envstream up``."""
+    command = click.option(
+        "--data", type=click.Path(path_type=Path), help="folder of a running `envstream up`, instead of Kafka"
+    )(command)
+    return bootstrap_option(command)
+
+
+def broker_of(bootstrap: str, data: Path | None) -> str:
+    """Address of the broker meant, or the end."""
+    if data is None:
+        return bootstrap
+    try:
+        return str(json.loads((data / "up.json").read_text())["bootstrap"])
+    except (OSError, ValueError, KeyError):
+        fail(f"{data}: no envstream up runs there: give its folder with --data, or Kafka with --bootstrap")
+
+
+def waiting_letters(bootstrap: str) -> list[Any]:
+    """All dead letters that wait, or the end."""
+    from streams.dead_list import DeadListError, read
+
+    try:
+        return read(bootstrap)
+    except DeadListError as error:
+        fail(error)
+
+
+@dead_group.command("list")
+@of_a_broker
+@click.option("--since", help="received since then, as 2026-11-22T08:00 (Beijing)")
+@click.option("--from", "source", help="a topic such as cells, or gateway, ingest, file")
+@click.option("--reason", help="with these words in their reason")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="rows shown; all are counted")
+@click.option("--json", "as_json", is_flag=True, help="as JSON, with everything known")
+def dead_list(
+    bootstrap: str,
+    data: Path | None,
+    since: str | None,
+    source: str | None,
+    reason: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """列出死信: what waits, each letter once, newest last, and how many for each reason.
+
+    \b
+    envstream dead list --bootstrap kafka:9092 --from verdicts --since 2026-11-22T08:00
+    envstream dead list --data .run/example --reason "field type"
+    """  # noqa: D301 - click looks for the character itself
+    from schemas import times
+    from streams.dead_list import as_json as told
+    from streams.dead_list import chosen, summary, table
+
+    try:
+        since_ms = times.parse_text(since) * 1000 if since else None
+    except ValueError as error:
+        fail(f"--since {since}: {error}: write it as 2026-11-22T08:00")
+    letters = chosen(waiting_letters(broker_of(bootstrap, data)), since_ms=since_ms, source=source, reason=reason)
+    if as_json:
+        show({"count": len(letters), "summary": summary(letters), "letters": [told(x) for x in letters[-limit:]]})
+    else:
+        click.echo(table(letters, limit))
+
+
+@dead_group.command("retry")
+@click.argument("ids", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="every letter that has a retry")
+@of_a_broker
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+def dead_retry(ids: tuple[str, ...], every: bool, bootstrap: str, data: Path | None, as_json: bool) -> None:
+    """重试: write the current message of a letter's key into InfluxDB, never the old bytes.
+
+    InfluxDB is named by the environment as for the sink. A letter that has no retry says what else can be done.
+
+    \b
+    envstream dead retry cells/2/4711/0 --bootstrap kafka:9092
+    envstream dead retry --all --data .run/example
+    """  # noqa: D301 - click looks for the character itself
+    if every == bool(ids):
+        fail("dead retry: name letters by their ids as `envstream dead list` shows them, or give --all, one of them")
+    set_up_logging("error")
+    from streams.dead_list import DeadListError
+    from streams.dead_retry import SETTLED, key_of, retry
+    from streams.influx import Influx, InfluxSettings
+    from streams.target import SinkError
+
+    at = broker_of(bootstrap, data)
+    letters = {letter.dead.id: letter for letter in waiting_letters(at)}
+    if unknown := [name for name in ids if name not in letters]:
+        fail(f"no letter waits under {', '.join(unknown)}: see `envstream dead list`")
+    asked = [letters[name] for name in ids] if ids else [x for x in letters.values() if key_of(x) is not None]
+    try:
+        target = Influx(InfluxSettings.from_env(os.environ))
+        try:
+            outcomes = retry(at, asked, target)
+        finally:
+            target.close()
+    except (DeadListError, SinkError) as error:
+        fail(error)
+    if as_json:
+        show([one.as_json() for one in outcomes])
+    else:
+        for one in outcomes:
+            click.echo(one.line())
+    if every and len(letters) > len(asked):
+        click.echo(f"envstream: {len(letters) - len(asked)} letters have no retry; name one to read its cure", err=True)
+    sys.exit(0 if all(one.state in SETTLED for one in outcomes) else 1)
+
+
 # ---- recorded data
 
 
@@ -1230,6 +1446,14 @@ def address(text: str, option: str, scheme: str) -> Any:
     return Address(host.strip("[]"), number)
 
 
+def metrics_at(text: str | None) -> tuple[str, int] | None:
+    """Where ``/metrics`` is served."""
+    if text is None:
+        return None
+    found = address(text, "--metrics", "")
+    return found.host, found.port
+
+
 def can_listen(options: dict[str, str | None]) -> None:
     """The end, if one of these HOST:PORT cannot be listened on; all of them at once, each beside the others."""
     from streams.ports import PortBusy, listen_on
@@ -1282,6 +1506,68 @@ def progress_bar(label: str, unit: str = "rows") -> Iterator[Callable[[int, int]
                 bar.update(done - bar.pos)
 
         yield progress
+
+
+@main.command("demo-data")
+@example_district_option
+@click.option("--years", type=click.IntRange(1, 5), default=1, show_default=True, help="to simulate")
+@click.option("--days", type=click.IntRange(8, 1830), help="to simulate instead of years")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="last whole day; yesterday unless given")
+@click.option("--seed", type=int, default=1, show_default=True, help="of chance")
+@click.option("--influx", is_flag=True, help="into the InfluxDB of the environment; its buckets are made")
+@click.option("--spool", type=click.Path(path_type=Path), help="into files of line protocol in this folder")
+def demo_data_command(
+    district: Path, years: int, days: int | None, until: Any, seed: int, influx: bool, spool: Path | None
+) -> None:
+    """A simulated year to look at dashboards with: judged by the agents, the last seven days with every reading.
+
+    It breaks off on the day after its last whole one: at this hour where that is today. It goes past Kafka, and
+    ENVSTREAM_INFLUX_URL, _TOKEN, _ORG and _BUCKET name the InfluxDB; give it a bucket of its own.
+
+    \b
+    envstream demo-data --years 1 --influx
+    envstream demo-data --days 60 --until 2026-06-30 --spool demo
+    """  # noqa: D301 - click looks for the character itself
+    if influx == (spool is not None):
+        fail("demo-data: give --influx or --spool FOLDER, one of them")
+    set_up_logging("error")
+    import datetime as dt
+    import time
+
+    import msgspec
+
+    from agents import demo_data
+    from desk.notify import on_log_time
+    from schemas import times, topics
+    from streams.simulator.planning import PlanError
+    from streams.target import SinkError
+
+    now = times.civil(int(time.time()))
+    last = until.date() if until else now.date() - dt.timedelta(days=1)
+    breaks_off = demo_data.BREAKS_OFF_H if until else max(demo_data.BREAKS_OFF_H, now.hour)
+    registry = load_district(district)
+    try:
+        to: Any = spool
+        if influx:
+            from streams import influx_admin
+            from streams.influx import InfluxSettings
+
+            to = InfluxSettings.from_env(os.environ)
+            influx_admin.prepare(to, None)
+        demo = demo_data.Demo(district, last, days or 365 * years, to, seed=seed, breaks_off_h=breaks_off)
+        begun = time.monotonic()
+        made = demo_data.run(demo)
+        told = on_log_time.deliveries(made.notices, registry)
+        lines = demo_data.store_messages(demo, topics.DELIVERIES, map(msgspec.json.encode, told))
+    except (demo_data.DemoError, PlanError, SinkError) as error:
+        fail(error)
+    show(
+        {
+            "from": str(demo.start), "until": str(last), "lines": made.lines + lines, "messages": made.messages,
+            "notices": len(made.notices), "deliveries": len(told), "seconds": round(time.monotonic() - begun),
+            "peak_mib_of_a_process": round(made.peak_mib),
+        }
+    )  # fmt: skip
 
 
 # ---- reports, and whether the agents are right

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
@@ -15,12 +15,18 @@ from agents.emission import EmissionJudge
 from agents.water import WaterJudge
 from schemas import topics
 from streams.faust_app import make_app
+from streams.health import telling
+from streams.offsets import Offsets
+from streams.ports import PortBusy
 from streams.state.kernel import Kernel, MakeJudge
-from streams.worker_metrics import serve_metrics
+from streams.watchdog import Standing, Watchdog
+from streams.worker_metrics import next_offsets, worker_registry
 
 log = logging.getLogger("envstream.worker")
 
 PATIENCE_S = 120.0
+WATCHDOG_S = 120.0
+"""How long consumption may stand still while there is something to take."""
 
 JUDGES: tuple[tuple[str, str, MakeJudge], ...] = (
     (topics.READINGS_AIR, topics.STATE_AIR, AirJudge),
@@ -69,8 +75,19 @@ def run_worker(
     log_level: str,
     on_ready: Callable[[], None],
     metrics: tuple[str, int] | None = None,
+    watchdog_s: float = WATCHDOG_S,
 ) -> int:
     """Judge until SIGTERM; the exit code.
+
+    Args:
+        bootstrap: the broker.
+        instance: a name that stays the same over restarts: of the static member, and of the health that is told.
+        session_s: seconds until Kafka gives the partitions of a worker that died to another.
+        embedded: the broker is the embedded one: it is paced, told nothing, and not watched.
+        log_level: of the program.
+        on_ready: called when the partitions are recovered.
+        metrics: address and port for Prometheus; None for none.
+        watchdog_s: seconds after which a worker that takes nothing although it could ends with exit code 75; 0: never.
 
     Raises:
         WorkerError: no broker, no topics.
@@ -91,20 +108,32 @@ def run_worker(
         for topic, state, make in JUDGES
     ]
     app = make_app(kernels, group=topics.AGENTS_GROUP, instance=instance, embedded=embedded, on_ready=on_ready)
-    if metrics is not None:
-        try:
-            serve_metrics(kernels, app, metrics)
-        except OSError as error:
-            raise WorkerError(
-                f"metrics on {metrics[0]}:{metrics[1]}: {error.strerror}: give another --metrics"
-            ) from None
     worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False, loop=loop)
     for name in ("aiokafka", "kafka", "faust", "mode"):  # while a broker is away they log thousands of lines a second
         logging.getLogger(name).setLevel(logging.ERROR if log_level != "debug" else logging.INFO)
+    offsets = Offsets(bootstrap)
     try:
-        return _run(worker)
+        with telling(
+            "worker",
+            worker_registry(kernels, offsets),
+            metrics=metrics,
+            bootstrap=None if embedded else bootstrap,
+            instance=instance,
+        ):
+            if watchdog_s and not embedded:
+                Watchdog(watchdog_s, offsets, lambda: _standing(kernels))
+            return _run(worker)
+    except PortBusy as error:
+        raise WorkerError(str(error)) from None
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+
+
+def _standing(kernels: Sequence[Kernel]) -> Standing:
+    turns = sum(kernel.turns for kernel in kernels)
+    # They recover one after the other, and a recovery may take longer than anybody's patience.
+    recovering = any(kernel.recovering for kernel in kernels)
+    return Standing({} if recovering else next_offsets(kernels), turns)
 
 
 def _run(worker: Any) -> int:

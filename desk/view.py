@@ -349,6 +349,7 @@ class Follower:
         self._gaps = by_hand.Gaps()
         self._ends: set[tuple[str, int]] = set()
         self._heard = self._probed = 0.0
+        self.taken: dict[tuple[str, int], int] = {}  # offset to take next of what is shown, by topic and partition
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="desk-view", daemon=True)
         self._thread.start()
@@ -383,6 +384,7 @@ class Follower:
                     tails.append(TopicPartition(place.topic, place.partition, max(low, high - 1)))
                 consumer.assign([*places, *tails])
                 self._due = {(place.topic, place.partition) for place in places}
+                self.taken = dict.fromkeys(self._due, 0)
                 self._view.broker, self._view.fault = True, ""
                 return places
             except KafkaException as error:
@@ -411,6 +413,8 @@ class Follower:
                 if error.code() == KafkaError._PARTITION_EOF:
                     self._ends.add(place)
                 continue
+            if place in self.taken:
+                self.taken[place] = (message.offset() or 0) + 1
             if self._embedded and place[0] in VIEWED:
                 view.fault = self._gaps.dropped(*place, message.offset() or 0) or view.fault
             try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +18,11 @@ from streams.embedded_broker import FETCH_WAIT_MS
 from streams.state.kernel import Kernel, KernelError
 
 log = logging.getLogger("envstream.worker")
+
+FAREWELL_S = 5.0
+"""What the end of a worker that cannot go on may take."""
+EXIT_RESTART = 70
+"""Exit code then: as of the fence, it is to be started again."""
 
 
 class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -84,6 +91,10 @@ def make_app(
 
     async def fail(error: BaseException) -> None:
         log.error("%s", error)
+        # Without a broker Faust takes a minute to end; whoever restarts the worker should not wait for that.
+        end = threading.Timer(FAREWELL_S, os._exit, (EXIT_RESTART,))
+        end.daemon = True
+        end.start()
         await app.crash(error)
 
     def agent_of(kernel: Kernel) -> None:
@@ -120,6 +131,8 @@ def make_app(
                 kernel.consumer = consumer
                 found = await kernel.recover({tp.partition for tp in assignment if tp.topic == kernel.topic})
                 offsets |= {TP(kernel.topic, p): offset for p, offset in found.items()}
+            for kernel in kernels:
+                kernel.begin_to_beat()
             if offsets:
                 await consumer._commit(offsets)
             if on_ready is not None and assignment:

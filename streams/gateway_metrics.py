@@ -5,9 +5,10 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram
 
-from streams.intake import Arrival, Intake
+from streams.intake import ALIVE, Arrival, Intake
+from streams.part_metrics import new_registry
 
 LATENCY_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _OF_PACKETS = ("unlisted", "password", "crc", "length", "cut off", "header", "sealed", "DataTime")
@@ -22,11 +23,12 @@ def verdict_class(verdict: str) -> str:
 
 
 class Metrics:
-    """Counters of one process; served on a port of their own when asked for."""
+    """Counters of one process (:mod:`streams.health` tells them)."""
 
     def __init__(self) -> None:
-        r = self.registry = CollectorRegistry()
+        r = self.registry = new_registry()
         self.packets = Counter("envstream_packets", "Arrivals in the log, by verdict", ["verdict"], registry=r)
+        self.dead = Counter("envstream_dead", "Dead letters written", registry=r)
         self.bytes = Counter("envstream_bytes", "Bytes of arrivals in the log", registry=r)
         self.answers = Counter("envstream_answers", "Answers sent, by CN", ["cn"], registry=r)
         self.latency = Histogram(
@@ -53,19 +55,10 @@ class Metrics:
         for verdict, count in collections.Counter(verdict_class(a.verdict) for a in batch).items():
             self.packets.labels(verdict).inc(count)
         self.bytes.inc(sum(len(a.raw) for a in batch))
+        self.dead.inc(sum(a.verdict not in ALIVE for a in batch))
 
     def watch_intake(self, intake: Intake) -> None:
         """What is at hand and not yet written, and whether more is taken."""
         self.watch("envstream_waiting", "Arrivals not yet written", lambda: intake.waiting)
         self.watch("envstream_reading_paused", "1 while nothing more is taken", lambda: float(intake.full))
         self.watch("envstream_clock_held", "1 while the wall clock is not believed", lambda: float(intake.clock.held))
-
-    def serve(self, host: str, port: int) -> int:
-        """Serve ``/metrics``; the port.
-
-        Raises:
-            OSError: the port cannot be had.
-        """
-        server, _ = start_http_server(port, addr=host, registry=self.registry)
-        found: int = server.server_port
-        return found

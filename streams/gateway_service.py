@@ -26,6 +26,7 @@ from streams.control import MOST_LINE_BYTES, Control
 from streams.device_secrets import DeviceSecrets, SecretsError
 from streams.gateway import Gateway
 from streams.gateway_metrics import Metrics
+from streams.health import telling
 from streams.ingest import Ingest
 from streams.ingest_ways import Ways, WaysError, WaysPlan
 from streams.journal import Journal, JournalError, Record
@@ -98,7 +99,7 @@ async def serve(plan: GatewayPlan, ready: Callable[[dict[str, Any]], None]) -> N
     try:
         writer = Writer(plan.bootstrap, name=name, journal=journal, extra_readers=plan.extra_readers)
         await _serve(plan, writer, ports, ways, ready)
-    except (WriterError, JournalError, WaysError) as error:
+    except (WriterError, JournalError, WaysError, PortBusy) as error:
         raise GatewayError(str(error)) from None
 
 
@@ -181,40 +182,30 @@ async def _serve(plan: GatewayPlan, writer: Writer, ports: _Ports, ways: Ways, r
         servers.append(tls)
         told["tls_port"] = ports.tls.getsockname()[1]
     told |= await ways.start(Ingest(intake, metrics), writer.bootstrap)
-    if plan.metrics is not None:
-        told["metrics_port"] = serve_metrics(metrics, plan.metrics)
     control = await asyncio.start_server(Control(gateway).serve, sock=ports.control, limit=MOST_LINE_BYTES)
     back = None if writer.journal is not None else clock.now_ms() - BACK_MS  # the embedded broker cannot seek a time
     follower = LogFollower(writer.bootstrap, writer.partitions, loop, gateway.follow, back)
-    ready(told)
-    tasks = [asyncio.create_task(work) for work in (intake.run(), intake.tick(), gateway.watch())]
-    stopped = asyncio.create_task(stop.wait())
-    tasks.append(asyncio.ensure_future(gateway.failure))
-    done, _ = await asyncio.wait([*tasks, *ways.tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-    for each in (*servers, control):
-        each.close()
-    await ways.close()
-    for task in [*tasks, stopped]:
-        task.cancel()
-        if task not in done:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-    await loop.run_in_executor(None, follower.close)
-    await loop.run_in_executor(None, writer.close)
+    kafka = plan.bootstrap if writer.journal is None else None
+    with telling("gateway", metrics.registry, metrics=plan.metrics, bootstrap=kafka) as port:
+        if port is not None:
+            told["metrics_port"] = port
+        ready(told)
+        tasks = [asyncio.create_task(work) for work in (intake.run(), intake.tick(), gateway.watch())]
+        stopped = asyncio.create_task(stop.wait())
+        tasks.append(asyncio.ensure_future(gateway.failure))
+        done, _ = await asyncio.wait([*tasks, *ways.tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        for each in (*servers, control):
+            each.close()
+        await ways.close()
+        for task in [*tasks, stopped]:
+            task.cancel()
+            if task not in done:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        await loop.run_in_executor(None, follower.close)
+        await loop.run_in_executor(None, writer.close)
     for task in done - {stopped}:
         task.result()  # raises what ended it
-
-
-def serve_metrics(metrics: Metrics, address: tuple[str, int]) -> int:
-    """Serve ``/metrics``; the port.
-
-    Raises:
-        GatewayError: the port cannot be had.
-    """
-    try:
-        return metrics.serve(*address)
-    except OSError as error:
-        raise GatewayError(f"metrics on {address[0]}:{address[1]}: {error.strerror}: give another --metrics") from None
 
 
 def _agree(kind: str | None, wanted: str) -> str | None:

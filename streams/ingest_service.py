@@ -18,13 +18,17 @@ from schemas import blocks, topics
 from schemas.registry import Registry, RegistryError
 from streams.clock import LIVE, WriterClock
 from streams.gateway_metrics import Metrics
-from streams.gateway_service import GatewayError, read_log, registry_of, serve_metrics
+from streams.gateway_service import GatewayError, read_log, registry_of
+from streams.health import telling
 from streams.ingest import Ingest
 from streams.ingest_topic import IngestTopicError
 from streams.ingest_ways import Ways, WaysError, WaysPlan
 from streams.intake import Intake
 from streams.journal import Record
 from streams.log_follower import LogFollower
+from streams.offsets import Offsets
+from streams.part_metrics import Lag, of_group
+from streams.ports import PortBusy
 from streams.writer import Writer, WriterError
 
 log = logging.getLogger("envstream.ingest")
@@ -62,7 +66,7 @@ async def serve(plan: IngestPlan, ready: Callable[[dict[str, Any]], None]) -> No
         name = f"in-{socket.gethostname()}-{time.time_ns() // 1_000_000:x}"
         writer = Writer(plan.bootstrap, name=name, journal=None)
         await _serve(plan, ways, writer, ready)
-    except (WaysError, WriterError, GatewayError, IngestTopicError, RegistryError) as error:
+    except (WaysError, WriterError, GatewayError, IngestTopicError, RegistryError, PortBusy) as error:
         raise IngestServiceError(str(error)) from None
     except KafkaException as error:
         raise IngestServiceError(f"broker {plan.bootstrap}: {error.args[0].str()}: is Kafka up?") from None
@@ -100,20 +104,24 @@ async def _serve(plan: IngestPlan, ways: Ways, writer: Writer, ready: Callable[[
         intake.clock.now_ms(),
     )  # fmt: skip
     told = await ways.start(Ingest(intake, metrics), writer.bootstrap)
-    if plan.metrics is not None:
-        told["metrics_port"] = serve_metrics(metrics, plan.metrics)
-    ready(told)
-    tasks = [asyncio.create_task(work) for work in (intake.run(), intake.tick())]
-    stopped = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait([*tasks, *ways.tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-    failed = [task for task in done if task is not stopped]
-    await ways.close()
-    for task in [*tasks, stopped]:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
-    await loop.run_in_executor(None, follower.close)
-    await loop.run_in_executor(None, writer.close)
+    if plan.ways.topic:
+        offsets = Offsets(plan.bootstrap)
+        metrics.registry.register(Lag(offsets, of_group(offsets, topics.INGEST_GROUP, ways.assigned)))
+    with telling("ingest", metrics.registry, metrics=plan.metrics, bootstrap=plan.bootstrap) as port:
+        if port is not None:
+            told["metrics_port"] = port
+        ready(told)
+        tasks = [asyncio.create_task(work) for work in (intake.run(), intake.tick())]
+        stopped = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([*tasks, *ways.tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in done if task is not stopped]
+        await ways.close()
+        for task in [*tasks, stopped]:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+        await loop.run_in_executor(None, follower.close)
+        await loop.run_in_executor(None, writer.close)
     for task in failed:
         task.result()  # raises what ended it
 

@@ -36,11 +36,16 @@ class IngestTopicError(RuntimeError):
 
 
 class IngestTopic:
-    """Reads the topic as one of the group ``envstream-ingest``."""
+    """Reads the topic as one of the group ``envstream-ingest``.
+
+    Attributes:
+        assigned: the partitions that it has; another thread may read it.
+    """
 
     def __init__(self, ingest: Ingest, bootstrap: str) -> None:
         self._ingest = ingest
         self._bootstrap = bootstrap
+        self.assigned: frozenset[tuple[str, int]] = frozenset()
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -62,7 +67,9 @@ class IngestTopic:
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, "ingest-topic") as thread:
             try:
-                self._consumer.subscribe([topics.INGEST])
+                self._consumer.subscribe(
+                    [topics.INGEST], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+                )
                 while True:
                     await self._ingest.room()
                     messages = await loop.run_in_executor(thread, self._consumer.consume, MESSAGES_AT_ONCE, POLL_S)
@@ -73,6 +80,14 @@ class IngestTopic:
                         await loop.run_in_executor(thread, self._commit, good)
             finally:
                 await loop.run_in_executor(thread, self._consumer.close)
+
+    # Eager: all partitions come at once and go at once.
+
+    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self.assigned = frozenset((tp.topic, tp.partition) for tp in partitions)
+
+    def _on_revoke(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        self.assigned = frozenset()
 
     async def _put_all(self, messages: Sequence[Message]) -> None:
         """Return when the log has what they became; never much more of it in memory than one message may hold."""

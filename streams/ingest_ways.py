@@ -17,6 +17,7 @@ from streams.ports import PortBusy, listen_on
 
 if TYPE_CHECKING:
     from streams.ingest_http import IngestHttp
+    from streams.ingest_topic import IngestTopic
 
 log = logging.getLogger("envstream.ingest")
 
@@ -59,6 +60,7 @@ class Ways:
         self._socket: socket.socket | None = None
         self._context: ssl.SSLContext | None = None
         self._http: IngestHttp | None = None
+        self._topic: IngestTopic | None = None
         self._tasks: list[asyncio.Task[None]] = []
         if plan.http is None:
             return
@@ -91,7 +93,8 @@ class Ways:
         if self._plan.topic:
             from streams.ingest_topic import IngestTopic
 
-            work.append(IngestTopic(ingest, bootstrap).run())
+            self._topic = IngestTopic(ingest, bootstrap)
+            work.append(self._topic.run())
         if self._socket is not None:
             from streams.ingest_http import IngestHttp
 
@@ -105,6 +108,10 @@ class Ways:
     def tasks(self) -> list[asyncio.Task[None]]:
         """What runs for ever; one that ends has failed."""
         return self._tasks
+
+    def assigned(self) -> frozenset[tuple[str, int]]:
+        """The partitions of the topic that are read here."""
+        return self._topic.assigned if self._topic is not None else frozenset()
 
     async def close(self) -> None:
         """Answer what is at hand; the intake must still write."""

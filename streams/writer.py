@@ -28,7 +28,9 @@ INPUT_ROOM_BYTES = 512 * 1024
 """Unread bytes of a ``readings-*`` partition that somebody reads. A reading becomes a cell of about four times its
 bytes in the block, so half a megabyte of input and the room below stay far from the 5 MB that are kept."""
 OUTPUT_ROOM_MESSAGES = 3_000
-"""Unread messages of ``cells``, ``verdicts`` or ``conditions`` per partition; a cell is about 500 bytes."""
+"""Unread messages per partition of a topic that is written from readings; a cell is about 500 bytes."""
+EPISODES_ROOM_MESSAGES = 1_000
+"""Of ``episodes``: each carries its whole history, some kilobytes."""
 
 READERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (topics.AGENTS_GROUP, topics.JUDGED),
@@ -285,7 +287,8 @@ class Pacer:
                     self._read_up_to((place.topic, place.partition), committed)
                 else:
                     _, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=5)
-                    full = full or high - committed > OUTPUT_ROOM_MESSAGES
+                    room = EPISODES_ROOM_MESSAGES if place.topic == topics.EPISODES else OUTPUT_ROOM_MESSAGES
+                    full = full or high - committed > room
         self._full = full
 
     def _read_up_to(self, place: tuple[str, int], offset: int) -> None:

@@ -69,6 +69,7 @@ class Reader:
         """
         self._bootstrap, self._loop, self._since_ms, self._embedded = bootstrap, loop, since_ms, embedded
         self._begun, self._heard = begun, heard
+        self.taken: dict[tuple[str, int], int] = {}  # offset of the notice to take next, by topic and partition
         self._stop = threading.Event()
         self._answered_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
@@ -114,6 +115,7 @@ class Reader:
                 self._note(begun, message)
         self._answered_at = time.monotonic()
         self._tell(self._begun, begun)
+        self.taken = {place: offset for place, offset in at.items() if place[0] == topics.NOTICES}
         ticks = [TopicPartition(topic, 0, OFFSET_END) for topic in topics.READINGS]  # every partition has all ticks
         tails = [TopicPartition(topic, p, offset) for (topic, p), offset in at.items() if topic != topics.DELIVERIES]
         consumer.assign(tails + ticks)
@@ -188,6 +190,8 @@ class Reader:
         heard = self._read(message)
         if heard is not None:
             self._tell(self._heard, heard)
+        if message.topic() == topics.NOTICES:
+            self.taken[topics.NOTICES, message.partition() or 0] = (message.offset() or 0) + 1
 
     def _read(self, message: Message) -> Any:
         """A message as what it is; None for what is not for us, said in the log."""

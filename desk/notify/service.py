@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, start_http_server
+from prometheus_client import Counter, Gauge
 
 from desk.notify import limits as table
 from desk.notify.channel_secrets import Secrets, SecretsError, load
@@ -27,6 +27,10 @@ from schemas.alerts import Delivery, Notice
 from schemas.registry import Registry
 from streams.ask import AskError, ask
 from streams.clock import LIVE
+from streams.health import telling
+from streams.offsets import Offsets
+from streams.part_metrics import Lag, new_registry
+from streams.ports import PortBusy
 
 log = logging.getLogger("envstream.notify")
 
@@ -60,9 +64,13 @@ class NotifyPlan:
 
 class _Metrics:
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self.rows = Counter("envstream_deliveries", "Rows of deliveries", ["channel", "state"], registry=self.registry)
+        self.registry = new_registry()
+        self.rows = Counter(
+            "envstream_deliveries",
+            "Rows of deliveries, by what came of it",
+            ["channel", "outcome"],
+            registry=self.registry,
+        )
         self.waiting = Gauge("envstream_notify_waiting", "Notices and persons not done yet", registry=self.registry)
         self.tick_age = Gauge(
             "envstream_notify_tick_age_seconds", "Since a tick of the log was heard", registry=self.registry
@@ -85,20 +93,20 @@ async def serve(plan: NotifyPlan, ready: Callable[[dict[str, Any]], None]) -> No
         raise NotifyError(str(error)) from None
     metrics = _Metrics()
     told: dict[str, Any] = {}
-    if plan.metrics is not None:
-        try:
-            server, _ = start_http_server(plan.metrics[1], plan.metrics[0], registry=metrics.registry)
-        except OSError as error:
-            raise NotifyError(f"metrics on {plan.metrics[0]}:{plan.metrics[1]}: {error.strerror}") from None
-        told["metrics_port"] = server.server_port
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     service = _Service(plan, secrets, metrics, lambda: ready(told))
+    kafka = plan.bootstrap if plan.control is None else None
+    if kafka is not None:
+        metrics.registry.register(Lag(Offsets(kafka), service.taken))
     try:
-        await service.run(stop)
-    except RuntimeError as error:
+        with telling("notify", metrics.registry, metrics=plan.metrics, bootstrap=kafka) as port:
+            if port is not None:
+                told["metrics_port"] = port
+            await service.run(stop)
+    except (RuntimeError, PortBusy) as error:
         raise NotifyError(str(error)) from None
     finally:
         await service.close()
@@ -136,6 +144,10 @@ class _Service:
             if self.notifier is not None and self.notifier.failure.done():
                 self.notifier.failure.result()
             await self._look()
+
+    def taken(self) -> dict[tuple[str, int], int]:
+        """The notice to take next of each partition."""
+        return dict(self.reader.taken) if self.reader is not None else {}
 
     async def _until_rebuilt(self, stopped: asyncio.Task[Any]) -> None:
         """The gateway answers when the whole journal is in the broker."""

@@ -17,6 +17,9 @@ from desk.view import Follower, View
 from desk.web.app import make_app, tls_of
 from desk.web.tokens import Tokens, TokensError
 from desk.web.writing import ByControl, ByKafka
+from streams.health import telling
+from streams.offsets import Offsets
+from streams.part_metrics import Lag, new_registry
 from streams.ports import PortBusy, listen_on
 
 KEEPALIVE_S: Final = 75.0
@@ -39,6 +42,7 @@ class DeskPlan:
         tls: PEM certificate and key; None: plain HTTP, for this machine or behind a reverse proxy.
         proxy: a reverse proxy stands before it, and its ``X-Forwarded-*`` headers are believed.
         embedded: the broker is the embedded one, which waits for this reader.
+        metrics: address and port for Prometheus, apart from the pages; None for none.
     """
 
     bootstrap: str
@@ -48,6 +52,7 @@ class DeskPlan:
     tls: tuple[Path, Path] | None = None
     proxy: bool = False
     embedded: bool = False
+    metrics: tuple[str, int] | None = None
 
 
 async def serve(plan: DeskPlan, ready: Callable[[dict[str, Any]], None]) -> None:
@@ -77,10 +82,17 @@ async def serve(plan: DeskPlan, ready: Callable[[dict[str, Any]], None]) -> None
     await runner.setup()
     follower = Follower(plan.bootstrap, view, embedded=plan.embedded)
     clock = asyncio.create_task(by_control.follow_clock(view)) if by_control is not None else None
+    registry = new_registry()
+    if not plan.embedded:
+        registry.register(Lag(Offsets(plan.bootstrap), lambda: dict(follower.taken)))
     try:
-        await web.SockSite(runner, sock, ssl_context=context).start()
-        ready({"port": sock.getsockname()[1]})
-        await stop.wait()
+        kafka = None if plan.embedded else plan.bootstrap
+        with telling("desk", registry, metrics=plan.metrics, bootstrap=kafka) as port:
+            await web.SockSite(runner, sock, ssl_context=context).start()
+            ready({"port": sock.getsockname()[1], **({} if port is None else {"metrics_port": port})})
+            await stop.wait()
+    except PortBusy as error:
+        raise DeskError(str(error)) from None
     finally:
         if clock is not None:
             clock.cancel()

@@ -25,7 +25,7 @@ from schemas import registry as registries
 from schemas.actions import Key as Decided
 from schemas.actions import holding
 from schemas.alerts import ALERT_ACTIONS
-from schemas.messages import Condition, Dead, Revision, encode
+from schemas.messages import DEAD_TEXT, Condition, Dead, Revision, encode
 from schemas.registry import Registry
 from streams.state.kernel import Output
 from streams.state.shelf import Row, Shelf
@@ -181,7 +181,13 @@ class Judge(ABC):
 
     def dead(self, reason: str, text: str) -> None:
         """What could not be used."""
-        letter = Dead(id=self.place, place=self.place, reason=reason, text=text, received=self.now_ms or 0)
+        letter = Dead(
+            id=self.place,
+            place=self.place,
+            reason=reason[:DEAD_TEXT],
+            text=text[:DEAD_TEXT],
+            received=self.now_ms or 0,
+        )
         self._out.append(Output(topics.DEAD, self.place.encode(), encode(letter)))
 
     def decisions(self, what: str) -> list[tuple[Decided, blocks.Action]]:

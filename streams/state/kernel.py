@@ -21,6 +21,7 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -215,7 +216,10 @@ class Kernel:
         self._beat = time.monotonic()
         self._rest_until = 0.0
         self.consumer: Any = None  # Faust's, set when the app has started
+        self.recovering = False
+        self.turns = 0  # given in the middle of long messages: it judges, although no offset moves
         self.taken = 0
+        self.sent: Counter[str] = Counter()  # outputs by topic
         self.checkpoints = 0
         self.checkpoint_s = 0.0
         self.recovered_s = 0.0
@@ -228,6 +232,7 @@ class Kernel:
                 # and of outputs the last one counts. librdkafka sends from threads of its own, which no fence of ours
                 # stops when a process that stood still goes on.
                 "message.timeout.ms": int(session_s * 500),
+                "reconnect.backoff.max.ms": 1_000,  # the default of 10 s would be lost of that time when Kafka is back
                 "compression.type": "none",
                 "queue.buffering.max.messages": 1_000_000,
                 "log_level": 0,
@@ -251,10 +256,13 @@ class Kernel:
         self.drop_all()
         started = time.monotonic()
         wanted = sorted(assigned)
+        self.recovering = True
         try:
             self._parts = await asyncio.get_running_loop().run_in_executor(None, self._rebuild, wanted)
         except KafkaException as error:
             raise KernelError(f"{self.topic} {wanted} cannot be recovered: {error.args[0].str()}") from error
+        finally:
+            self.recovering = False
         self._beat = time.monotonic()
         self.recovered_s = self._beat - started
         offsets = {number: part.next for number, part in self._parts.items()}
@@ -399,6 +407,7 @@ class Kernel:
         self._hold(part, message)
         for output in outputs:
             self._send(output.topic, output.key, output.value, message.partition)
+            self.sent[output.topic] += 1
         now = time.monotonic()
         if len(part.held) >= CHECKPOINT_MESSAGES or (now - part.since >= CHECKPOINT_S and now >= self._rest_until):
             await self.checkpoint()
@@ -421,6 +430,7 @@ class Kernel:
                     next(steps)
                     if time.monotonic() - turn >= TURN_S:
                         self.fence()
+                        self.turns += 1
                         await asyncio.sleep(0)
                         turn = self._beat = time.monotonic()
         except StopIteration as end:
@@ -509,23 +519,28 @@ class Kernel:
             return
         self.fence()
         loop = asyncio.get_running_loop()
-        left = await loop.run_in_executor(None, self._producer.flush, 30.0)
+        left = await loop.run_in_executor(None, self._producer.flush, self.session_s)
         if self._failed is not None:
             raise KernelError(f"not delivered: {self._failed}")
         if left:
-            raise KernelError(f"{left} messages not delivered within 30 s: is the broker {self.bootstrap} alive?")
+            waited = f"{left} messages not delivered within {self.session_s:.0f} s"
+            raise KernelError(f"{waited}: is the broker {self.bootstrap} alive?")
 
     # ---- how it fares
 
     def positions(self) -> dict[int, tuple[int, int | None]]:
-        """Per assigned partition the offset to take next and the log's now (epoch ms)."""
-        return {number: (part.next, part.judge.now_ms) for number, part in self._parts.items()}
+        """Per assigned partition the offset to take next and the log's now (epoch ms); any thread may ask."""
+        return {number: (part.next, part.judge.now_ms) for number, part in list(self._parts.items())}
 
     # ---- the fence
 
     def beat(self) -> None:
         """The event loop is alive; called several times a second."""
         self.fence()
+        self._beat = time.monotonic()
+
+    def begin_to_beat(self) -> None:
+        """All kernels have recovered: the first waited for the last, and at a start nothing beats until then."""
         self._beat = time.monotonic()
 
     def fence(self) -> None:
