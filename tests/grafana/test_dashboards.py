@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import re
 import tomllib
@@ -13,9 +12,12 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from grafana import boards
+from grafana.boards import air, levels, panels, queries
 from schemas import measurements as m
 from schemas.actions import NA, NOT_IN_PLAN
 from schemas.registry import AIR_FACTORS
+from tests.grafana.reading import declared_unit, read, unit_of
 
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "grafana"
@@ -23,15 +25,6 @@ FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
-def load_build() -> Any:
-    spec = importlib.util.spec_from_file_location("grafana_build", GRAFANA / "build.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build = load_build()
 BOARDS: dict[str, dict[str, Any]] = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
 PANELS = [
     pytest.param(name, panel, id=f"{name}-{panel['id']}") for name, board in BOARDS.items() for panel in board["panels"]
@@ -39,27 +32,60 @@ PANELS = [
 DATASOURCES = yaml.safe_load((GRAFANA / "provisioning/datasources/influxdb.yaml").read_text(encoding="utf-8"))
 
 
+TYPES = {
+    "stat", "gauge", "bargauge", "timeseries", "table", "barchart", "state-timeline", "status-history", "piechart",
+    "heatmap", "histogram", "text", "geomap",
+}  # fmt: skip
+"""What Grafana 9.4 has."""
+UIDS = {board["uid"] for board in BOARDS.values()}
+
+
 def test_every_file_is_what_the_generator_writes() -> None:
-    assert {p.name for p in FILES} == set(build.BOARDS)
+    assert {p.name for p in FILES} == set(boards.BOARDS)
     for path in FILES:
-        assert path.read_text(encoding="utf-8") == build.text_of(build.BOARDS[path.name]()), (
-            f"{path.name} differs: run `python grafana/build.py`"
+        assert path.read_text(encoding="utf-8") == boards.text_of(boards.BOARDS[path.name]()), (
+            f"{path.name} differs: run `python -m grafana.boards`"
         )
+    assert len(UIDS) == len(BOARDS)
 
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_a_board_is_classic_json_with_a_fixed_uid(name: str) -> None:
     board = BOARDS[name]
-    assert board["schemaVersion"] == 37 and re.fullmatch(r"envstream-[a-z-]+", board["uid"])
+    assert board["schemaVersion"] == 37 and board["uid"] == f"envstream-{name.removesuffix('.json')}"
     assert "id" not in board and "__inputs" not in board and "__requires" not in board
     assert board["timezone"] == "Asia/Shanghai"
     assert CHINESE.search(board["title"]) and CHINESE.search(board["description"])
     ids = [panel["id"] for panel in board["panels"]]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_variables_are_tags_and_each_is_used(name: str) -> None:
+    board = BOARDS[name]
+    text = json.dumps(board["panels"]) + json.dumps([v.get("query") for v in board["templating"]["list"]])
     for variable in board["templating"]["list"]:
-        assert variable["datasource"] == build.DATASOURCE and CHINESE.search(variable["label"])
-        measurement, tag = re.search(r'FROM "(\w+)" WITH KEY = "(\w+)"', variable["query"]).groups()  # type: ignore[union-attr]
-        assert tag in m.MEASUREMENTS[measurement].tags and tag == variable["name"]
+        assert CHINESE.search(variable["label"]) and CHINESE.search(variable["description"])
+        assert re.search(rf"\$\{{?{variable['name']}\b", text), f"nothing follows {variable['name']}"
+        if variable["type"] == "query" and variable["regex"]:
+            assert read(variable["query"])[0].measurement is m.PLACE and variable["sort"] == 0
+            assert variable["query"].endswith("ORDER BY time DESC"), "in the order of the registry"
+            assert variable["regex"] == m.PLACE_LABEL
+            assert variable["datasource"] == queries.DATASOURCES[m.PLACE.bucket]
+        elif variable["type"] == "query":
+            measurement, tag = re.search(r'FROM "(\w+)" WITH KEY = "(\w+)"', variable["query"]).groups()  # type: ignore[union-attr]
+            assert tag in m.MEASUREMENTS[measurement].tags and tag == variable["name"]
+            assert tag not in PLACES or variable["hide"], "people choose by names"
+            assert variable["datasource"] == queries.DATASOURCES[m.MEASUREMENTS[measurement].bucket]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_links_lead_to_boards_that_exist(name: str) -> None:
+    text = json.dumps(BOARDS[name])
+    assert set(re.findall(r"/d/([\w-]+)", text)) <= UIDS
+    for uid, asked in re.findall(r"/d/([\w-]+)[^\"]*?\?([^\"]*)", text):
+        there = next(b for b in BOARDS.values() if b["uid"] == uid)["templating"]["list"]
+        assert set(re.findall(r"var-(\w+)=", asked)) <= {v["name"] for v in there}, f"{uid} has no such variable"
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -78,79 +104,157 @@ def test_the_grid_has_no_overlap_and_no_hole_to_the_left(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "panel"), PANELS)
 def test_a_panel_says_what_it_shows(name: str, panel: dict[str, Any]) -> None:
-    assert panel["type"] in {"stat", "bargauge", "timeseries", "table"}, "types that Grafana 9.4 has"
+    assert panel["type"] in TYPES
     assert re.search(r"[\u4e00-\u9fff]|PM", panel["title"])
     assert len(CHINESE.findall(panel["description"])) >= 8
+    if panel["type"] == "text":
+        return
     defaults = panel["fieldConfig"]["defaults"]
-    assert defaults["unit"] in {*build.UNITS.values(), "string"} and defaults["noValue"] == "无数据"
-    assert panel["datasource"] == build.DATASOURCE and panel["targets"]
-    assert all(t["datasource"] == build.DATASOURCE for t in panel["targets"])
+    assert known(defaults["unit"]) and (CHINESE.search(defaults["noValue"]) or defaults["noValue"] in ("", "0"))
+    assert panel["targets"]
+    letters = [target["refId"] for target in panel["targets"]]
+    assert len(set(letters)) == len(letters)
 
 
 @pytest.mark.parametrize(("name", "panel"), PANELS)
 def test_a_query_names_what_is_in_schemas_and_filters_valid(name: str, panel: dict[str, Any]) -> None:
     variables = {v["name"] for v in BOARDS[name]["templating"]["list"]}
-    for target in panel["targets"]:
+    for target in panel.get("targets", ()):
         query = target["query"]
-        assert target["rawQuery"] is True and query.endswith("tz('Asia/Shanghai')")
-        measurement = m.MEASUREMENTS[re.search(r'FROM "(\w+)"', query)[1]]  # type: ignore[index]
-        head, where = query.split(" WHERE ")
-        where, *rest = re.split(r" (?=GROUP BY|ORDER BY|tz\()", where)
-        grouped = " ".join(part for part in rest if part.startswith("GROUP BY"))
-        named = re.findall(r'"([\w.]+)"\)? AS', head)
-        fields = [name for name in named if name not in measurement.tags]
-        assert fields and set(fields) <= set(measurement.fields)
-        for field in fields:
+        assert target["rawQuery"] is True
+        select, shown = read(query)
+        measurement, where = select.measurement, select.where
+        assert target["datasource"] == queries.DATASOURCES[measurement.bucket]
+        assert panel["datasource"]["uid"] in (target["datasource"]["uid"], "-- Mixed --")
+        assert select.fields and select.asked <= set(measurement.fields)
+        for field in select.asked:
             assert f'"{measurement.guards.get(field, "valid")}" = true' in where
-            declared = measurement.fields[field].unit
-            if declared is not None and declared != m.BY_FACTOR:
-                assert build.UNITS[declared] in units_of(panel)
         assert '"valid" = true' in where
-        followed = set(re.findall(r"\"(\w+)\" =~? ['/^]+\$\w+", where))
-        assert followed <= variables and all(f"${tag}" in where for tag in followed)
-        pinned = dict(re.findall(r"\"(\w+)\" = '([^$']+)'", where))
-        assert (pinned.get("edition") == m.BY_DATE) == (measurement in build.TALLIES)
-        assert followed | set(pinned) <= set(measurement.tags)
-        apart = {name for name in named if name in measurement.tags} | set(re.findall(r'"(\w+)"', grouped))
-        assert followed | set(pinned) | apart == set(measurement.tags), "two series would be shown as one"
-        assert {"area", "source"} & followed, "a wall of one district shows no other"
-        assert re.search(r"\$timeFilter|\$\{__to\}ms", where), "a query without a time reads everything"
-        for factor in re.findall(r"\"factor\" = '([^']+)'", where):
-            assert panel["fieldConfig"]["defaults"]["unit"] == ("conmgm3" if factor == "CO" else "conμgm3")
+        assert set(re.findall(r"\$(?!__|timeFilter)\{?(?!__)(\w+)", query)) <= variables
+        followed, pinned = select.followed, select.pinned
+        if measurement in queries.TALLIES:
+            assert pinned.get("edition") == m.BY_DATE
+        else:
+            assert pinned.get("edition") != m.BY_DATE
+        told_apart = set(followed) | set(pinned) | select.apart
+        assert told_apart == set(measurement.tags) or (
+            measurement in queries.EVENTS and all(c.said.startswith(queries.AGGREGATES) for c in select.columns)
+        ), "two series would be shown as one"
+        assert measurement is m.PLACE or re.search(r"\$timeFilter|\$\{__to\}ms", where), "that reads everything"
+        between = query[query.find("/") : query.rfind("/")]
+        assert not re.search(r"\$\{?__|\$timeFilter", between), "Grafana 11.3 escapes what is between two slashes"
+        for shown_as, column in shown.items():
+            if (unit := declared_unit(select, column)) is not None:
+                unit = "hours" if "$" in column.said else unit  # ($__to - field) / 3600000: the age of an instant
+                assert shown_in(unit, unit_of(panel, shown_as)), f"{shown_as} is declared in {unit}"
 
 
-def units_of(panel: dict[str, Any]) -> set[str]:
-    """Units of a panel and of its columns."""
-    config = panel["fieldConfig"]
-    columns = [p["value"] for o in config["overrides"] for p in o["properties"] if p["id"] == "unit"]
-    return {config["defaults"]["unit"], *columns}
+def known(unit: str) -> bool:
+    """Whether it is a unit the generator knows, or a way to write an instant."""
+    return unit in {*panels.UNITS.values(), "string"} or unit.startswith("time:")
+
+
+def shown_in(unit: str, shown: str) -> bool:
+    """Whether a unit of ``schemas`` may be shown so: an epoch is an instant."""
+    return shown.startswith("time:") if unit == "ms" else shown == panels.UNITS[unit]
 
 
 @pytest.mark.parametrize(("name", "panel"), [p for p in PANELS if p.values[1]["type"] == "table"])
 def test_a_table_knows_its_columns(name: str, panel: dict[str, Any]) -> None:
-    columns = set(re.findall(r'AS "([^"]+)"', " ".join(t["query"] for t in panel["targets"])))
-    assert all(CHINESE.search(column) for column in columns)
     assert all(t["resultFormat"] == "table" for t in panel["targets"])
-    assert {o["matcher"]["options"] for o in panel["fieldConfig"]["overrides"]} <= columns | {"Time"}
-    assert {s["displayName"] for s in panel["options"]["sortBy"]} <= columns
-    assert len(panel["targets"]) == 1 or [t["id"] for t in panel["transformations"]] == ["merge"]
+    columns = {name for t in panel["targets"] for name in (*read(t["query"])[1], *read(t["query"])[0].apart)}
+    steps = {t["id"]: t["options"] for t in panel.get("transformations", ())}
+    made = set(steps.get("organize", {}).get("renameByName", {}).values())
+    if "groupBy" in steps:
+        made |= {f"{c} ({how})" for c, o in steps["groupBy"]["fields"].items() for how in o.get("aggregations", ())}
+    if matrix := steps.get("groupingToMatrix"):
+        assert list(steps).index("groupBy") < list(steps).index("groupingToMatrix"), "columns would all have one name"
+        assert {matrix["columnField"], matrix["rowField"], matrix["valueField"]} <= columns | made
+        made.add(f"{matrix['rowField']}\\{matrix['columnField']}")
+    else:
+        assert all(CHINESE.search(column) for column in (c for t in panel["targets"] for c in read(t["query"])[1]))
+        named = {o["matcher"]["options"] for o in panel["fieldConfig"]["overrides"] if o["matcher"]["id"] == "byName"}
+        assert named <= columns | made | {"Time"}
+    renamed = {
+        p["value"] for o in panel["fieldConfig"]["overrides"] for p in o["properties"] if p["id"] == "displayName"
+    }
+    assert {s["displayName"] for s in panel["options"].get("sortBy", ())} <= columns | made | renamed | {"Time"}
+    judged = [t for t in panel["targets"] if read(t["query"])[0].measurement is not m.PLACE]
+    assert len(judged) == 1 or "merge" in steps
+    assert len(panel["targets"]) == len(judged) or {"merge", "configFromData"} & set(steps)
+
+
+PLACES = {"section", "outlet", "enterprise", "source", "township", "inflow", "outflow", "subject", "area", "group"}
+"""Tags that are ids of the registry."""
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_an_id_has_its_name_beside_it(name: str, panel: dict[str, Any]) -> None:
+    """Shown in place of it, in the same row, or chosen above; only the time line of sections has nothing but ids."""
+    targets = panel.get("targets", ())
+    for target in targets:
+        if target["resultFormat"] == "time_series":
+            told = set(re.findall(r"\$tag_(\w+)", target["alias"])) & PLACES
+            assert not told or (panel["type"] == "state-timeline" and "编号" in panel["description"])
+    steps = {step["id"]: step["options"] for step in panel.get("transformations", ())}
+    hidden = {
+        o["matcher"]["options"]
+        for o in panel["fieldConfig"]["overrides"] if {"id": "custom.hidden", "value": True} in o["properties"]
+    }  # fmt: skip
+    mapped = set()
+    if "configFromData" in steps:
+        options = steps["configFromData"]
+        (names,) = [t for t in targets if t["refId"] == options["configRefId"]]
+        assert set(read(names["query"])[1]) == {"名称", "编号"}
+        assert {one["fieldName"]: one["handlerKey"] for one in options["mappings"]} == {
+            "编号": "mappings.value", "名称": "mappings.text",
+        }  # fmt: skip
+        mapped = set(re.fullmatch(r"/\^\((.*)\)\$/", options["applyTo"]["options"])[1].split("|"))  # type: ignore[index]
+        ids = [step["id"] for step in panel["transformations"]]
+        assert ids[:3] == ["configFromData", "filterByValue", "filterFieldsByName"]
+        assert ids.count("configFromData") == 1, "what comes out of it has forgotten its query"
+    for target in targets:
+        select, shown = read(target["query"])
+        if select.measurement is m.PLACE or target["resultFormat"] == "time_series":
+            continue
+        columns = {shown_as: column.of[0] for shown_as, column in shown.items() if set(column.of) & PLACES}
+        if " FROM (" not in target["query"]:
+            columns |= {tag: tag for tag in PLACES & set(re.findall(r'"(\w+)"', select.group))}
+        named = "merge" in steps and any(read(t["query"])[0].measurement is m.PLACE for t in targets) and not mapped
+        beside = {"编号"} if named else set()
+        told = any(column.of == ("name",) for column in shown.values())
+        assert mapped <= set(shown), "a name for a column that is not there"
+        assert told or set(columns) <= mapped | hidden | beside, f"{set(columns) - mapped - hidden} have no name"
+        assert not mapped or not {"编号", "名称"} & set(shown), "they are taken away with the names"
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_steps_rise_and_colours_are_colours(name: str) -> None:
+    for panel in BOARDS[name]["panels"]:
+        if panel["type"] == "text":
+            continue
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        values = [step["value"] for step in steps]
+        assert values[0] is None and values[1:] == sorted(set(values[1:])), panel["title"]
+        assert all(re.fullmatch(r"#[0-9A-Fa-f]{6}|transparent", step["color"]) for step in steps), panel["title"]
 
 
 def test_words_for_states_causes_and_profiles_are_complete() -> None:
     states = get_args(importlib.import_module("standards.air.budget").State)
-    assert set(build.STATES) == set(states)
+    assert set(air.STATES) == set(states)
     published = importlib.import_module("agents.air.published")
     causes = {v for k, v in vars(published).items() if k.isupper() and isinstance(v, str)} - {NA, NOT_IN_PLAN}
-    assert {word for cause in build.CAUSES for word in cause.split(",")} == causes
-    assert tuple(build.PROFILE_NAMES) == importlib.import_module("standards.air").PROFILES
-    assert build.DEFAULT_PROFILE in build.PROFILE_NAMES
+    assert {word for cause in air.CAUSES for word in cause.split(",")} == causes
+    assert tuple(air.PROFILE_NAMES) == importlib.import_module("standards.air").PROFILES
+    assert air.DEFAULT_PROFILE in air.PROFILE_NAMES
 
 
 def test_the_area_is_a_district_unless_somebody_chooses() -> None:
-    """Townships are areas too, but no station stands in one: the list of areas comes from the stations' own."""
-    for board in BOARDS.values():
-        area = next(v for v in board["templating"]["list"] if v["name"] == "area")
-        assert f'FROM "{m.AIR_HOUR.name}"' in area["query"] and not area["includeAll"]
+    """Townships are areas too, and the first of the alphabet would be shown."""
+    areas = [v for board in BOARDS.values() for v in board["templating"]["list"] if v["name"] == "area"]
+    assert areas
+    for area in areas:
+        assert "\"kind\" = 'district'" in area["query"] and not area["includeAll"]
 
 
 def test_the_six_pollutants_in_the_order_of_the_standard() -> None:
@@ -161,17 +265,35 @@ def test_the_six_pollutants_in_the_order_of_the_standard() -> None:
 def test_levels_and_colours_are_those_of_every_edition_of_hj_633() -> None:
     table = tomllib.loads((ROOT / "standards/tables/air_levels.toml").read_text(encoding="utf-8"))
     for edition in table["edition"]:
-        assert edition["rows"] == build.levels(), f"{edition['name']} differs: colours must follow the edition chosen"
-    rows = build.levels()
+        assert edition["rows"] == levels.air_levels(), f"{edition['name']}: colours must follow the edition chosen"
+    rows = levels.air_levels()
     steps = [p["fieldConfig"]["defaults"]["thresholds"]["steps"] for p in BOARDS["air.json"]["panels"]]
-    coloured = [s for s in steps if len(s) > 1]
-    assert len(coloured) >= 4, "AQI and IAQI panels"
+    coloured = [s for s in steps if len(s) >= len(rows)]
+    assert len(coloured) >= 8, "AQI and IAQI panels"
     for s in coloured:
-        assert [x["color"] for x in s] == [r["hex"] for r in rows]
-        assert [x["value"] for x in s] == [None, 51, 101, 151, 201, 301]
+        *blank, _, _, _, _, _, _ = [(x["color"], x["value"]) for x in s]
+        assert blank in ([], [("transparent", None)]), "what has no number has no colour"
+        assert [x["color"] for x in s[-6:]] == [r["hex"] for r in rows]
+        assert [x["value"] for x in s[-6:]] == [0 if blank else None, 51, 101, 151, 201, 301]
     mapped = [p["fieldConfig"]["defaults"]["mappings"] for p in BOARDS["air.json"]["panels"]]
     (categories,) = [x[0]["options"] for x in mapped if x and "优" in x[0]["options"]]
     assert {name: o["color"] for name, o in categories.items()} == {r["category"]: r["hex"] for r in rows}
+
+
+def test_the_limits_that_are_drawn_are_those_of_gb_3095() -> None:
+    table = tomllib.loads((ROOT / "standards/tables/air_limits.toml").read_text(encoding="utf-8"))
+    drawn = {}
+    for panel in BOARDS["air.json"]["panels"]:
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        if panel["fieldConfig"]["defaults"].get("custom", {}).get("thresholdsStyle"):
+            (factor,) = re.findall(r"\"factor\" = '([^']+)'", panel["targets"][0]["query"])
+            drawn[factor] = steps[1]["value"]
+            assert f" {steps[1]['value']:g}（" in panel["description"]
+    assert set(drawn) == {"SO2", "NO2", "CO", "O3"}, "PM has no hourly limit"
+    for edition in table["edition"]:
+        if edition["name"] in ("2012", levels.AIR_LIMITS):
+            rows = {(r["item"], r["averaging"]): r["grade2"] for r in edition["rows"]}
+            assert all(rows[factor, "1h"] == limit for factor, limit in drawn.items()), edition["name"]
 
 
 def test_the_year_is_asked_for_as_the_agent_writes_it() -> None:
@@ -187,21 +309,25 @@ def test_dust_calibers_are_those_of_the_agent() -> None:
 
 def test_a_field_that_is_not_there_cannot_be_asked_for() -> None:
     with pytest.raises(KeyError, match="air_day has no field aqj"):
-        build.select(m.AIR_DAY, {"x": "last(aqj)"})
+        queries.ask(m.AIR_DAY, {"x": "last(aqj)"})
     with pytest.raises(KeyError, match="air_day has no tag span"):
-        build.select(m.AIR_DAY, {"x": "last(aqi)"}, fixed={"span": "month"})
+        queries.ask(m.AIR_DAY, {"x": "last(aqi)"}, fixed={"span": "month"})
 
 
 def test_a_query_that_would_mix_series_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="air_area_hour: factor is neither filtered nor told apart"):
-        build.select(m.AIR_AREA_HOUR, {"x": "last(value)"})
+        queries.ask(m.AIR_AREA_HOUR, {"x": "last(value)"})
 
 
 def test_provisioning() -> None:
-    (source,) = DATASOURCES["datasources"]
-    assert {"type": source["type"], "uid": source["uid"]} == build.DATASOURCE
-    assert source["secureJsonData"] == {"httpHeaderValue1": "Token $ENVSTREAM_INFLUX_TOKEN"}
-    assert "TOKEN" not in json.dumps(source["jsonData"])
+    sources = DATASOURCES["datasources"]
+    assert [{"type": s["type"], "uid": s["uid"]} for s in sources] == list(queries.DATASOURCES.values())
+    assert [s.get("isDefault", False) for s in sources] == [True, False]
+    buckets = ["$ENVSTREAM_INFLUX_BUCKET", "${ENVSTREAM_INFLUX_BUCKET}_recent"]
+    assert [s["database"] for s in sources] == [s["jsonData"]["dbName"] for s in sources] == buckets
+    for source in sources:
+        assert source["secureJsonData"] == {"httpHeaderValue1": "Token $__file{/run/envstream/grafana.token}"}
+        assert source["jsonData"]["httpHeaderName1"] == "Authorization" and "oken" not in json.dumps(source["jsonData"])
     providers = yaml.safe_load((GRAFANA / "provisioning/dashboards/envstream.yaml").read_text(encoding="utf-8"))
     (provider,) = providers["providers"]
     assert provider["allowUiUpdates"] is False and provider["options"]["path"] == "/var/lib/grafana/dashboards"
