@@ -1,17 +1,14 @@
 """A week of the simulated district with its people: what the officers were told, when they answered, and what it was.
 
-The district, gateway, judges and alerts are the real ones; only the officers are simulated (:class:`Officers`): each
-answers some minutes after the notice, by night later, now and then not at all, writes a note, and closes what is over
-with a cause. What they do enters the log as actions, as from the desk. Beside it stands what a message per reading
+The district, gateway, judges and alerts are the real ones; only the officers are simulated (:mod:`agents.officers`):
+each answers some minutes after the notice, by night later, now and then not at all, writes a note, and closes what is
+over with a cause. What they do enters the log as actions, as from the desk. Beside it stands what a message per reading
 above its limit would have been (:mod:`agents.naive_alarms`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import heapq
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
@@ -20,40 +17,16 @@ import msgspec
 
 from agents.documents import put_between
 from agents.naive_alarms import NaiveAlarms
+from agents.officers import MINUTE_MS, Officers, OnDuty
 from agents.rejudge import Rejudged
 from agents.scenario_run import simulate
-from schemas import actions, alerts, blocks, times, topics
+from schemas import alerts, blocks, times, topics
 from schemas.alerts import Episode, Notice
 from schemas.registry import Registry
 from streams.journal import Record
 from streams.simulator.timeline import Plan
 
 _TICK: Final = b'{"kind":"tick"'
-_MINUTE_MS: Final = 60_000
-_OFFICERS: Final = ("duty", "chief")
-_CALLS: Final = (alerts.FIRST, alerts.RAISED, alerts.ESCALATED, alerts.REMINDER, alerts.UNACKNOWLEDGED, alerts.REOPENED)
-
-
-@dataclass(frozen=True)
-class Officers:
-    """How the simulated people answer; times are minutes. Drawn from a digest of the notice: the same on every run."""
-
-    ack_from: int = 2
-    ack_to: int = 25
-    night_from: int = 5
-    night_to: int = 45
-    deaf_percent: int = 10
-    note_after: int = 20
-    close_after: int = 30
-
-    def delay_min(self, notice: Notice) -> int | None:
-        """Minutes until somebody acknowledges because of this notice; None: it was not heard."""
-        drawn = hashlib.sha256(notice.id.encode()).digest()
-        if drawn[0] * 100 // 256 < self.deaf_percent:
-            return None
-        night = not 7 <= times.civil(notice.at // 1000).hour < 22
-        low, high = (self.night_from, self.night_to) if night else (self.ack_from, self.ack_to)
-        return low + int.from_bytes(drawn[1:3], "big") % (high - low + 1)
 
 
 @dataclass
@@ -81,7 +54,7 @@ class Week:
     def minutes_to_acknowledge(self) -> list[float]:
         """Of the episodes somebody was told of and acknowledged."""
         return sorted(
-            (e.acknowledged - first) / _MINUTE_MS
+            (e.acknowledged - first) / MINUTE_MS
             for e in self.episodes
             if e.acknowledged and (first := min((n.at for n in self.notices if n.episode == e.id), default=0))
         )
@@ -100,86 +73,31 @@ class _Desk:
     """Judges the log as it is written, and writes what the officers do into it."""
 
     def __init__(self, registry: Registry, officers: Officers, week: Week) -> None:
-        self._registry, self._officers, self._week = registry, officers, week
+        self._week = week
         self._judged = Rejudged(topics.EMBEDDED_PARTITIONS, keep=())
         self._naive = NaiveAlarms(registry)
-        self._episodes: dict[str, Episode] = {}
-        self._todo: list[tuple[int, int, str, str, str]] = []  # due, order, episode, what, who
-        self._order = 0
+        self._on_duty = OnDuty(registry, officers)
 
     def take(self, records: list[Record]) -> None:
         """What the gateway writes at once."""
         for record in records:
             if record.value.startswith(_TICK):
-                self._act(msgspec.json.decode(record.value, type=blocks.Tick).now)
+                for done in self._on_duty.done_until(msgspec.json.decode(record.value, type=blocks.Tick).now):
+                    self._judge(done)
             else:
                 self._naive.take(record)
             self._judge(record)
 
     def finish(self) -> None:
         """The week is over: that everybody falls silent then is no alert of it."""
-        within = (e for e in self._episodes.values() if e.began < self._week.plan.end_s)
+        within = (e for e in self._on_duty.episodes.values() if e.began < self._week.plan.end_s)
         self._week.episodes = sorted(within, key=lambda e: (e.opened, e.id))
+        self._week.notices, self._week.actions = self._on_duty.notices, self._on_duty.actions
         self._week.naive = self._naive.messages
 
     def _judge(self, record: Record) -> None:
         for output in self._judged.take(record):
-            if output.topic == topics.EPISODES:
-                episode = msgspec.json.decode(output.value, type=Episode)
-                before = self._episodes.get(episode.id)
-                self._episodes[episode.id] = episode
-                if episode.state == alerts.RESOLVED and (before is None or before.state != alerts.RESOLVED):
-                    who = episode.holder or next(iter(episode.told), "")
-                    if who:
-                        self._plan(episode.resolved, self._officers.close_after, episode.id, alerts.CLOSE, who)
-            elif output.topic == topics.NOTICES:
-                self._hear(msgspec.json.decode(output.value, type=Notice))
-
-    def _hear(self, notice: Notice) -> None:
-        self._week.notices.append(notice)
-        if notice.reason not in _CALLS:
-            return
-        who = next((r.person for r in notice.to if r.role in _OFFICERS), "")
-        delay = self._officers.delay_min(notice)
-        if who and delay is not None:
-            self._plan(notice.at, delay, notice.episode, alerts.ACKNOWLEDGE, who)
-            self._plan(notice.at, delay + self._officers.note_after, notice.episode, alerts.NOTE, who)
-
-    def _plan(self, at_ms: int, minutes: int, episode: str, what: str, who: str) -> None:
-        self._order += 1
-        heapq.heappush(self._todo, (at_ms + minutes * _MINUTE_MS, self._order, episode, what, who))
-
-    def _act(self, now_ms: int) -> None:
-        """What the officers did until now goes into the log, in front of the tick."""
-        while self._todo and self._todo[0][0] <= now_ms:
-            due, _, name, what, who = heapq.heappop(self._todo)
-            episode = self._episodes[name]
-            needed = {alerts.ACKNOWLEDGE: (alerts.OPEN,), alerts.CLOSE: (alerts.RESOLVED,), alerts.NOTE: alerts.ACTIVE}
-            if episode.state not in needed[what]:
-                continue
-            for record in self._written(episode, what, who, due):
-                self._judge(record)
-            self._week.actions += 1
-
-    def _written(self, episode: Episode, what: str, who: str, at_ms: int) -> Iterator[Record]:
-        data = {"episode": episode.id} | ({"cause": _cause_of(episode)} if what == alerts.CLOSE else {})
-        drafted = actions.draft(
-            what, episode.subject, episode.began, max(at_ms // 1000, episode.began + 1), by=who, why="模拟 simulated",
-            data=data,
-        )  # fmt: skip
-        if errors := actions.check(drafted, self._registry):
-            raise ValueError(f"a simulated officer made an action that the log refuses: {errors}")
-        action = actions.complete(drafted, self._registry, "desk", at_ms)
-        partition = topics.partition_of(action.group, topics.EMBEDDED_PARTITIONS)
-        found = actions.find(action, self._registry)
-        assert isinstance(found, actions.Subject)
-        for kind in found.enters:
-            yield Record(topics.READINGS_OF[kind], partition, action.group.encode(), blocks.encode(action))
-
-
-def _cause_of(episode: Episode) -> str:
-    """What a simulated officer takes for the cause."""
-    return "transmission" if episode.about == "silence" else "weather" if episode.kind == "air" else "treatment"
+            self._on_duty.hear(output)
 
 
 # ---- the printed table
@@ -214,7 +132,7 @@ def table(week: Week) -> str:
         first.setdefault(notice.episode, notice.at)
     count = Counter(n.episode for n in week.notices)
     for e in week.episodes:
-        waited = f"{(e.acknowledged - first[e.id]) / _MINUTE_MS:.0f}" if e.acknowledged and e.id in first else "–"
+        waited = f"{(e.acknowledged - first[e.id]) / MINUTE_MS:.0f}" if e.acknowledged and e.id in first else "–"
         if e.level == "blue" and not count[e.id]:
             continue
         out.append(

@@ -48,6 +48,7 @@ class Rejudged:
         *,
         judges: Mapping[str, MakeJudge] = JUDGES,
         keep: Collection[str] = (topics.CONDITIONS, topics.REVISIONS),
+        lasts: bool = True,
     ) -> None:
         """Begin with an empty log.
 
@@ -55,8 +56,10 @@ class Rejudged:
             partitions: of the log.
             judges: by topic of readings; records of other topics are passed over.
             keep: topics of which every message is kept, not only the last of a key.
+            lasts: whether the last message of every key is kept; a year of them is gigabytes.
         """
         self.every: list[Output] = []
+        self._lasts = lasts
         self._keep = frozenset(keep)
         self._judges = {(topic, p): make(p, partitions) for topic, make in judges.items() for p in range(partitions)}
         self._offsets: Counter[tuple[str, int]] = Counter()
@@ -71,7 +74,8 @@ class Rejudged:
         outputs = judge.take(record.value, f"{record.topic}/{record.partition}/{self._offsets[place]}")
         self._offsets[place] += 1
         for output in outputs:
-            self._last.setdefault(output.topic, {})[output.key] = output.value
+            if self._lasts:
+                self._last.setdefault(output.topic, {})[output.key] = output.value
             if output.topic in self._keep:
                 self.every.append(output)
         return outputs

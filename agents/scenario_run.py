@@ -79,6 +79,7 @@ def simulate(
     enterprises: Collection[str] = (),
     step_ms: int = STEP_MS,
     keep: Callable[[list[Record]], object] | None = None,
+    stop_ms: int | None = None,
 ) -> Run:
     """Simulate a plan into a log.
 
@@ -89,12 +90,19 @@ def simulate(
         enterprises: that speak; all unless given.
         step_ms: packets of how long are received at one instant.
         keep: takes what is written, as it is written; unless given, it is in the run's records.
+        stop_ms: the log breaks off at this instant, epoch ms, in the middle of everything; unless given, it goes on
+            until everything is said and closed.
     """
-    return asyncio.run(_simulate(registry, with_only(registry, kinds, enterprises), plan, step_ms, keep))
+    return asyncio.run(_simulate(registry, with_only(registry, kinds, enterprises), plan, step_ms, keep, stop_ms))
 
 
 async def _simulate(
-    registry: Registry, speaking: Registry, plan: Plan, step_ms: int, keep: Callable[[list[Record]], object] | None
+    registry: Registry,
+    speaking: Registry,
+    plan: Plan,
+    step_ms: int,
+    keep: Callable[[list[Record]], object] | None,
+    stop_ms: int | None,
 ) -> Run:
     writer = _Memory(keep)
     gateway = Gateway(cast(Writer, writer), registry, WriterClock(VIRTUAL))
@@ -105,6 +113,8 @@ async def _simulate(
     timeline = Timeline(World(speaking, plan.seed), speaking, plan)
     port = 0
     for end_ms, batch in steps(timeline.events(), step_ms):
+        if stop_ms is not None and end_ms > stop_ms:
+            break
         await gateway.intake.set_clock(end_ms)
         for item in batch:
             if isinstance(item, Event):
