@@ -21,7 +21,8 @@ RUN python -m venv /opt/envstream \
 
 FROM python:3.12.12-slim-bookworm
 LABEL org.opencontainers.image.title="envstream" org.opencontainers.image.description="环境监测数据流水线"
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin envstream
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin envstream \
+ && install -d -o envstream /run/envstream
 COPY --from=build /opt/envstream /opt/envstream
 ENV PATH=/opt/envstream/bin:$PATH PYTHONUNBUFFERED=1
 USER envstream

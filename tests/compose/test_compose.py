@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import click
+import jsonschema
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -19,6 +21,16 @@ EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 OURS = {name: s for name, s in SERVICES.items() if s["image"].startswith("envstream:")}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?[-?]([^}]*))?\}")
+
+
+def test_it_is_what_the_compose_specification_allows() -> None:
+    """Against the specification's own schema (compose-spec/compose-go v2.9.1, Apache-2.0, beside this file)."""
+    schema = json.loads((ROOT / "tests/compose/compose-spec.json").read_text(encoding="utf-8"))
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    faults = [f"{'/'.join(map(str, e.absolute_path))}: {e.message[:200]}" for e in validator.iter_errors(COMPOSE)]
+    assert not faults
+    wrong = COMPOSE | {"services": {"kafka": SERVICES["kafka"] | {"memlimit": "1g"}}}
+    assert list(validator.iter_errors(wrong)), "and it finds a word that Compose does not have"
 
 
 def filled(text: str) -> str:
@@ -38,6 +50,7 @@ def test_it_has_the_parts_of_the_design() -> None:
         "ingest",
         "notify",
         "desk",
+        "simulator",
     }
     assert "version" not in COMPOSE, "no version key: Compose ignores it and warns"
 
@@ -98,9 +111,13 @@ def test_every_variable_is_in_the_example_and_none_there_is_idle() -> None:
 def test_every_variable_given_to_our_parts_is_one_the_program_reads() -> None:
     sources = [ROOT / "envstream.py", *(ROOT / "streams").rglob("*.py"), *(ROOT / "agents").rglob("*.py")]
     read = set(re.findall(r"ENVSTREAM_[A-Z_]*[A-Z]", "".join(p.read_text(encoding="utf-8") for p in sources)))
-    known = read | {"ENVSTREAM_INFLUX_BUCKET", "ENVSTREAM_INFLUX_ORG"}  # from_env builds these names
+    # from_env builds these names
+    known = read | {f"ENVSTREAM_INFLUX_{name}" for name in ("BUCKET", "ORG", "RECENT_DAYS", "TOKEN_FILE")}
     for name, service in OURS.items():
         assert set(service.get("environment", {})) <= known, name
+    for name, service in SERVICES.items():
+        for file in service.get("env_file", []):
+            assert f"{file['path']}" in (ROOT / ".gitignore").read_text(encoding="utf-8").split(), f"{name}: a secret"
     provisioning = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "grafana/provisioning").rglob("*.yaml"))
     assert set(re.findall(r"\$(ENVSTREAM_\w+)", provisioning)) <= set(SERVICES["grafana"]["environment"])
 
@@ -108,11 +125,28 @@ def test_every_variable_given_to_our_parts_is_one_the_program_reads() -> None:
 def test_secrets_come_from_the_environment_only() -> None:
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
-            if re.search(r"TOKEN|PASSWORD", key):
+            if re.search(r"(TOKEN|PASSWORD)$", key):
                 assert re.fullmatch(r"\$\{\w+:\?fill in .*\}", str(value)), f"{name}: {key}"
         assert "TOKEN" not in str(service.get("command", "")) and "PASSWORD" not in str(service.get("command", ""))
     for name, value in re.findall(r"^(\w+)=(.*)$", EXAMPLE, re.M):
         assert not (re.search(r"TOKEN|PASSWORD", name) and value), f"{name} must be empty in the example"
+
+
+def test_each_part_has_the_token_it_needs_and_no_other() -> None:
+    """The administrator's is init's alone; the sink writes, Grafana reads, each from a file that init made."""
+    admin = {n for n, s in SERVICES.items() if "ENVSTREAM_INFLUX_ADMIN_TOKEN" in str(s.get("environment"))}
+    assert admin == {"init", "influxdb"}
+    made = {n: [v for v in s.get("volumes", []) if v.startswith("tokens:")] for n, s in SERVICES.items()}
+    assert {n: v for n, v in made.items() if v} == {
+        "init": ["tokens:/run/envstream"],
+        "sink": ["tokens:/run/envstream:ro"],
+        "grafana": ["tokens:/run/envstream:ro"],
+    }
+    folder = SERVICES["init"]["command"][-1]
+    assert SERVICES["sink"]["environment"]["ENVSTREAM_INFLUX_TOKEN_FILE"] == f"{folder}/sink.token"
+    sources = (ROOT / "grafana/provisioning/datasources/influxdb.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"\$__file\{(.+?)\}", sources)) == {f"{folder}/grafana.token"}
+    assert f"-o envstream {folder}" in DOCKERFILE, "a fresh volume gets the owner of the folder in the image"
 
 
 def test_only_what_a_person_or_a_logger_needs_is_published_and_on_loopback_first() -> None:
@@ -129,6 +163,7 @@ def test_only_what_a_person_or_a_logger_needs_is_published_and_on_loopback_first
 def test_a_service_is_limited_and_comes_back(name: str) -> None:
     service = SERVICES[name]
     assert service["restart"] == ("no" if name == "init" else "unless-stopped")
+    assert "no-new-privileges:true" in service["security_opt"] and service["stop_grace_period"]
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
     assert service["logging"]["options"]["max-size"]
 
@@ -148,8 +183,24 @@ def test_a_command_is_one_the_program_understands(name: str) -> None:
     words = [filled(str(w)) for w in OURS[name]["command"]]
     command = main.get_command(click.Context(main), words[0])
     assert command is not None, f"no command {words[0]}"
+    # The folder of the district is where the volume puts it; here it is where the volume takes it from.
+    words = [str(ROOT / "districts/example") if word == "/district" else word for word in words]
     context = command.make_context(words[0], words[1:], resilient_parsing=False)
-    assert context.params["bootstrap"] == "kafka:29092"
+    if name == "simulator":
+        port = SERVICES["gateway"]["command"][SERVICES["gateway"]["command"].index("--port") + 1]
+        assert context.params["target"] == f"hj212://gateway:{port}"
+    else:
+        assert context.params["bootstrap"] == "kafka:29092"
+
+
+@pytest.mark.parametrize("name", [n for n, s in OURS.items() if "9400/metrics" in str(s.get("healthcheck"))])
+def test_a_part_that_is_asked_for_its_numbers_serves_them(name: str) -> None:
+    command = OURS[name]["command"]
+    assert command[command.index("--metrics") + 1] == "0.0.0.0:9400"
+
+
+def test_every_part_that_stays_says_whether_it_is_well() -> None:
+    assert {n for n, s in SERVICES.items() if "healthcheck" not in s} == {"init", "simulator"}
 
 
 def test_the_kafka_of_the_compose_file_is_the_one_the_tests_run() -> None:
