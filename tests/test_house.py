@@ -77,7 +77,7 @@ def test_no_file_names_a_machine_or_a_registry_host() -> None:
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_every_command_of_the_readme_exists(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    commands = set(re.findall(r"^\s*(?:\.venv/bin/)?envstream ((?:[a-z0-9]+ ?)+)", text, re.MULTILINE))
+    commands = set(re.findall(r"^\s*(?:\.venv/bin/)?envstream ((?:[a-z0-9][a-z0-9-]* ?)+)", text, re.MULTILINE))
     assert commands
     for command in commands:
         words = command.split()
