@@ -42,8 +42,9 @@ chaos: setup ## kill -9 at random moments, twenty seeds, on the embedded broker 
 wire: setup ## 500 loggers, a packet a second each, for two minutes; the broker frozen in the middle
 	ENVSTREAM_WIRE_SECONDS=120 $(RUN)/pytest -s -m whole tests/e2e/test_wire.py
 
-test-services: setup ## seven simulated days through the parts on a real Kafka and InfluxDB, then every query of every dashboard
-	ENVSTREAM_SERVICES_DAYS=7 $(RUN)/pytest -m whole tests/e2e/test_services.py
+test-services: setup ## seven simulated days on a real Kafka and InfluxDB, every query of every dashboard; then both taken away
+	ENVSTREAM_SERVICES_DAYS=7 $(RUN)/pytest tests/e2e/test_services.py
+	ENVSTREAM_FAULTS=full $(RUN)/pytest -s tests/services/test_faults.py
 
 services: ## a real Kafka, InfluxDB and Chromium for the tests (Java, Maven, Go, cargo, apt; about 6 minutes once)
 	tests/services/kafka.sh install

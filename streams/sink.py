@@ -38,7 +38,7 @@ from streams.target import Batch, Busy, Origin, SinkError, Stopping, Target
 log = logging.getLogger("envstream.sink")
 
 _POLL_S = 0.1  # SIGTERM is seen after at most this
-_MESSAGES_AT_ONCE = 500
+_MESSAGES_AT_ONCE = 100  # of 200 kB each they are as much as librdkafka may hold beside them
 _LEAVE_S = 0.5  # what the last commit and the farewell to the group may take
 
 _FOR_A_PERSON = {
