@@ -217,7 +217,9 @@ def sinks() -> Iterator[list[Sink]]:
 
 
 def send(bootstrap: str, sent: list[tuple[str, bytes, bytes]]) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "queue.buffering.max.kbytes": 1_000_000})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "queue.buffering.max.kbytes": 1_000_000, "queue.buffering.max.messages": 0}
+    )
     for n, (topic, key, value) in enumerate(sent):
         producer.produce(topic, value, key, partition=n % 4)
         producer.poll(0)
