@@ -273,7 +273,7 @@ class Store:
                 time.sleep(busy.delay)
         if bad:
             raise DemoError(f"{bad[0].origin.topic}: the store refuses {bad[0].line}: {bad[0].reason}")
-        self.lines += batch.lines
+        self.lines += batch.lines - batch.left_out
 
     def close(self) -> None:
         """Store what is at hand and let go of the target."""

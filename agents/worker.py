@@ -109,8 +109,11 @@ def run_worker(
     ]
     app = make_app(kernels, group=topics.AGENTS_GROUP, instance=instance, embedded=embedded, on_ready=on_ready)
     worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False, loop=loop)
+    worker.spinner = None  # for a terminal; into a log it writes escape codes
     for name in ("aiokafka", "kafka", "faust", "mode"):  # while a broker is away they log thousands of lines a second
         logging.getLogger(name).setLevel(logging.ERROR if log_level != "debug" else logging.INFO)
+    if log_level != "debug":  # and aiokafka a hundred errors a second, of what it tries again or raises
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     offsets = Offsets(bootstrap)
     try:
         with telling(
@@ -130,7 +133,7 @@ def run_worker(
 
 
 def _standing(kernels: Sequence[Kernel]) -> Standing:
-    turns = sum(kernel.turns for kernel in kernels)
+    turns = {kernel.topic: kernel.turns for kernel in kernels}
     # They recover one after the other, and a recovery may take longer than anybody's patience.
     recovering = any(kernel.recovering for kernel in kernels)
     return Standing({} if recovering else next_offsets(kernels), turns)

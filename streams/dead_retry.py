@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from schemas import topics
 from schemas.messages import encode
@@ -25,6 +25,7 @@ from streams import by_hand
 from streams.dead_list import FILE, GATEWAY, INGEST, STATES, DeadListError, Letter
 from streams.line_builder import LineError
 from streams.line_protocol import lines
+from streams.offsets import Offsets, OffsetsError
 from streams.target import Batch, Busy, Origin, Target
 
 STORED, GONE, REFUSED, BUSY, NEVER = "stored", "gone", "refused", "busy", "never"
@@ -135,16 +136,32 @@ def retry(bootstrap: str, letters: Iterable[Letter], target: Target) -> list[Out
 
 
 def _write(bootstrap: str, first: Mapping[Key, int], target: Target) -> dict[Key, tuple[str, str]]:
-    told = dict.fromkeys(first, (GONE, "no message of its key is left, nothing to write"))
+    told: dict[Key, tuple[str, str]] = {}
     at = _places(first)
     for _ in range(_MOST_LOOKS):
         newer, at = _look(bootstrap, at, first.keys())
         if not newer:
-            return told
+            return told | _not_found(bootstrap, {key: offset for key, offset in first.items() if key not in told})
         keys = sorted(newer)
         for start in range(0, len(keys), _AT_ONCE):
             told |= _store({key: newer[key] for key in keys[start : start + _AT_ONCE]}, target)
     raise DeadListError(f"broker {bootstrap}: {len(first)} keys get newer messages faster than they are written: again")
+
+
+def _not_found(bootstrap: str, first: Mapping[Key, int]) -> dict[Key, tuple[str, str]]:
+    """What became of keys without a message: gone where the log still begins before it, else nobody can know."""
+    try:
+        spans = Offsets(bootstrap).spans({(key.topic, key.partition) for key in first})
+    except OffsetsError as error:
+        raise DeadListError(f"broker {bootstrap}: {error}: is Kafka up?") from None
+    told = {}
+    for key, offset in first.items():
+        span = spans.get((key.topic, key.partition))
+        if span is not None and span.low <= offset:
+            told[key] = GONE, "no message of its key is left, nothing to write"
+        else:
+            told[key] = NEVER, "its message is no longer kept in the log: it is written when the log is judged again"
+    return told
 
 
 def _places(first: Mapping[Key, int]) -> dict[tuple[str, int], int]:
@@ -209,11 +226,22 @@ def write_down(bootstrap: str, letters: list[Letter]) -> None:
         return
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "log_level": 0})
     now_ms = time.time_ns() // 1_000_000
+    refused: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            refused.append(error)
+
     for letter in letters:
-        record = msgspec.structs.replace(letter.dead, retried=now_ms)
-        producer.produce(topics.DEAD, encode(record), letter.dead.id.encode(), partition=letter.partition)
+        data = encode(msgspec.structs.replace(letter.dead, retried=now_ms))
+        while True:
+            try:
+                producer.produce(topics.DEAD, data, letter.dead.id.encode(), letter.partition, on_delivery=delivered)
+                break
+            except BufferError:  # a hundred thousand are on their way
+                producer.poll(0.1)
         producer.poll(0)
-    if left := producer.flush(_ACKNOWLEDGED_S):
+    if left := producer.flush(_ACKNOWLEDGED_S) + len(refused):
         raise DeadListError(
             f"broker {bootstrap}: {left} of {len(letters)} letters were stored, but Kafka did not acknowledge that they"
             " are settled: they are listed again, another retry does no harm"

@@ -26,6 +26,7 @@ SILENT_S = 120.0
 HEARD_MS: Final = 600_000
 """How far back parts are listened to: one that was ended on purpose is forgotten after this."""
 _TAIL = 20
+_MOST_LETTERS = 10_000  # that are read, which takes a second
 _DAY_MS = 86_400_000
 _RUN_INIT = "运行 envstream init run envstream init"
 _GROUPS: Final = (
@@ -246,11 +247,15 @@ class _Kafka:
             )
 
     def dead(self) -> Iterator[Finding]:
-        """Dead letters of the last day."""
+        """Dead letters of the last day that wait; of very many, how many records there are."""
         places = self.places(topics.DEAD)
         ends = self.offsets.ends(places)
         since = self.offsets.since(places, int(time.time() * 1000) - _DAY_MS)
-        count = sum(ends[place] - at for place, at in since.items() if at >= 0 and place in ends)
+        starts = {place: at for place, at in since.items() if at >= 0 and place in ends}
+        count = sum(ends[place] - at for place, at in starts.items())
+        if count <= _MOST_LETTERS:
+            letters = [msgspec.json.decode(message.value() or b"", type=_Letter) for message in self.read(starts)]
+            count = sum({letter.id: not letter.retried for letter in letters}.values())
         state, cure = (WARN, "envstream dead list") if count else (OK, "")
         yield Finding("dead", state, topics.DEAD, f"一天内死信 {count} 封", f"{count} letters in a day", cure)
 
@@ -283,6 +288,11 @@ class _Kafka:
         finally:
             consumer.close()
         return found
+
+
+class _Letter(msgspec.Struct):
+    id: str = ""
+    retried: int = 0
 
 
 class _Time(msgspec.Struct):

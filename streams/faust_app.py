@@ -25,6 +25,12 @@ EXIT_RESTART = 70
 """Exit code then: as of the fence, it is to be started again."""
 
 
+def _end(error: BaseException) -> None:
+    """The reason once more: behind what Faust said of its own ending, it is the last line."""
+    log.error("%s: ending with exit code %d, to be started again", error, EXIT_RESTART)
+    os._exit(EXIT_RESTART)
+
+
 class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -92,7 +98,7 @@ def make_app(
     async def fail(error: BaseException) -> None:
         log.error("%s", error)
         # Without a broker Faust takes a minute to end; whoever restarts the worker should not wait for that.
-        end = threading.Timer(FAREWELL_S, os._exit, (EXIT_RESTART,))
+        end = threading.Timer(FAREWELL_S, _end, (error,))
         end.daemon = True
         end.start()
         await app.crash(error)

@@ -169,6 +169,13 @@ async def _serve(plan: GatewayPlan, writer: Writer, ports: _Ports, ways: Ways, r
     intake = gateway.intake
     intake.newest_ms = found.now_ms or 0
     if found.registry != plan.registry.digest:
+        if found.registry is not None:
+            log.warning(
+                "registry: %s of --district takes the place of %s, which was in force; if that was not meant,"
+                " `envstream registry apply` the other text",
+                plan.registry.digest,
+                found.registry,
+            )
         await writer.append(intake.registry_records())
     if writer.journal is None and kind is not None:
         await writer.append([Record(topics.REGISTRY, 0, topics.CLOCK_KEY, kind.encode())])

@@ -43,6 +43,10 @@ _DAY_S: Final = 86_400
 _DAILY_SHARDS: Final = 180  # days of retention
 _WAIT_S: Final = 30.0
 
+_CURE: Final = (
+    f"give a token that may do everything in the organisation, in {ADMIN_TOKEN}; of demo-data in ENVSTREAM_INFLUX_TOKEN"
+)
+
 _Right = tuple[str, str, str]  # action, type of resource, its id or "" for all of the organisation
 
 
@@ -65,8 +69,7 @@ def prepare(settings: InfluxSettings, tokens: Path | None, *, wait_s: float = _W
                 return list(_steps(client, settings, tokens))
             except ApiException as error:
                 if error.status in (401, 403):
-                    cure = f"set {ADMIN_TOKEN} to a token that may do everything in the organisation"
-                    raise InfluxError(f"{settings.place()} answers {error.status}: {cure}") from None
+                    raise InfluxError(f"{settings.place()} answers {error.status}: {_CURE}") from None
                 if time.monotonic() > until or (error.status or 500) < 500:
                     raise InfluxError(f"{settings.place()} answers {error.status} {server_words(error)}") from None
             except (urllib3.exceptions.HTTPError, OSError):
@@ -77,7 +80,10 @@ def prepare(settings: InfluxSettings, tokens: Path | None, *, wait_s: float = _W
 
 
 def _steps(client: InfluxDBClient, settings: InfluxSettings, tokens: Path | None) -> Iterator[str]:
-    org = str(client.organizations_api().find_organizations(org=settings.org)[0].id)  # an unknown one is a 404
+    found = client.organizations_api().find_organizations(org=settings.org)  # an unknown one is a 404
+    if not found:  # measured: so a token that may only write or read is answered
+        raise InfluxError(f"{settings.place()} shows this token no organisation: {_CURE}")
+    org = str(found[0].id)
     ids = []
     for name, days in ((settings.bucket, 0), (settings.recent_bucket, settings.recent_days)):
         bucket, state = _bucket(client, org, name, days * _DAY_S)

@@ -29,7 +29,7 @@ from schemas.messages import (
 )
 from schemas.registry import AIR_FACTORS
 from streams import alert_lines, emission_lines, place_lines, reading_lines, water_lines
-from streams.line_builder import LAST_SECOND, Builder, LineError, is_number
+from streams.line_builder import LAST_SECOND, Builder, LineError, is_number, stamp_of
 
 __all__ = ["LineError", "lines"]
 
@@ -404,8 +404,8 @@ def _check_lines(message: AirChecks) -> list[str]:
 def _condition_lines(message: Condition) -> list[str]:
     detail = message.detail
     return [
-        _condition.line(
-            _stamp_of(message),
+        _condition.line_at(
+            stamp_of(_began(message) * 1000, message.id),  # suspicions of one subject may begin in the same minute
             (message.factor or m.NO_FACTOR, message.group, message.rule, message.subject),
             message.state,
             int(message.state != ENDED),
@@ -427,8 +427,8 @@ def _condition_lines(message: Condition) -> list[str]:
     ]
 
 
-def _stamp_of(message: Condition) -> int:
-    """When it first began, for its end must overwrite its beginning. Its id ends in that.
+def _began(message: Condition) -> int:
+    """When it first began, epoch seconds, for its end must overwrite its beginning. Its id ends in that.
 
     ``since`` will not do: of missing hours it is the first that is missing now. Where the id ends in the number of a
     day, ``since`` is the start of that day for good.

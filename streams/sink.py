@@ -240,6 +240,7 @@ class _Sink:
             if position is not None:
                 tp.offset = position
         consumer.assign(partitions)
+        consumer.resume(partitions)  # one that comes back is paused as it was when it was taken away
         self.stats.assigned = frozenset((tp.topic, tp.partition) for tp in partitions)
         self._ready()
 

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streams.offsets import Offsets, OffsetsError, Place
 
@@ -31,11 +31,11 @@ class Standing:
 
     Attributes:
         positions: the offset to take next of each partition it has; none while it recovers.
-        turns: moves on while a message that takes long is judged.
+        turns: by topic, moves on while a message of it that takes long is judged.
     """
 
     positions: Mapping[Place, int]
-    turns: int = 0
+    turns: Mapping[str, int] = field(default_factory=dict)
 
 
 class Standstill:
@@ -50,7 +50,7 @@ class Standstill:
         """``patience_s`` in seconds of ``at``."""
         self._patience_s = patience_s
         self._looked: float | None = None
-        self._turns = 0
+        self._turns: Mapping[str, int] = {}
         self._behind: dict[Place, tuple[int, float]] = {}  # position, and since when it is there with messages waiting
         self._clear: dict[Place, float] = {}  # when nothing was waiting last
 
@@ -66,11 +66,12 @@ class Standstill:
         # A machine that slept, or a process that was stopped: what was before says nothing of what is now.
         slept = self._looked is not None and at - self._looked > self._patience_s / 2 + LOOK_S
         self._looked = at
-        if ends is None or slept or standing.turns != self._turns:
+        if ends is None or slept:
             self._behind.clear()
             self._clear.clear()
+        judging = {topic for topic, turns in standing.turns.items() if turns != self._turns.get(topic, 0)}
         self._turns = standing.turns
-        for gone in self._behind.keys() - standing.positions.keys():
+        for gone in [p for p in self._behind if p not in standing.positions or p[0] in judging]:
             del self._behind[gone]
         for place, position in standing.positions.items():
             end = (ends or {}).get(place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from schemas.messages import Condition
 from streams.journal import Record
 from streams.line_protocol import lines
 from streams.simulator.timeline import Plan
+from streams.target import BadLine, Batch
+from tests.services import samples
 
 DISTRICT = Path(__file__).parents[2] / "districts" / "example"
 UNTIL = dt.date(2026, 6, 20)
@@ -65,6 +68,28 @@ def test_the_store_has_what_was_said_last_and_the_people_were_told(district: reg
     wanted = {(notice.id, to.person) for notice in made.notices for to in notice.to}
     finals = [(row.notice, row.person) for row in told if row.final]
     assert wanted <= set(finals) and len(finals) == len(set(finals))
+
+
+class ForgetsOne:
+    """A target that keeps all but one line of a batch, which is older than what it keeps."""
+
+    def position(self, topic: str, partition: int) -> int | None:
+        return None
+
+    def write(self, batch: Batch, stop: threading.Event) -> list[BadLine]:
+        batch.left_out = 1
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_the_store_left_out_is_not_counted_as_stored() -> None:
+    store = demo_data.Store(ForgetsOne(), topics.SUNK)
+    ((_, key, value), *_) = (sample for sample in samples.days(1) if sample[0] == topics.CELLS)
+    store.say(topics.CELLS, key, value)
+    store.close()
+    assert store.lines == len(lines(value)) - 1
 
 
 def test_every_enterprise_is_judged_once_and_nobody_is_silent_for_speaking_elsewhere(

@@ -178,7 +178,11 @@ def test_tokens_are_made_once_and_their_files_mended(influxdb: InfluxDB, place: 
 @pytest.mark.needs_influxdb
 def test_what_keeps_init_from_its_work_is_one_line(influxdb: InfluxDB, place: InfluxSettings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
+    of_buckets = [
+        {"action": do, "resource": {"type": "buckets", "orgID": influxdb.org_id()}} for do in ("read", "write")
+    ]
     cases = [
+        (replace(place, token=influxdb.make_token(of_buckets)), None, "no organisation.*ENVSTREAM_INFLUX_ADMIN_TOKEN"),
         (replace(place, token="wrong"), None, "401.*ENVSTREAM_INFLUX_ADMIN_TOKEN"),
         (replace(place, org="no-such-org"), None, "no-such-org"),
         (replace(place, url=f"http://127.0.0.1:{free_port()}"), None, "does not answer.*ENVSTREAM_INFLUX_URL"),

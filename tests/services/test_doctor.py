@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from schemas import blocks, topics
 from schemas.health import Health, Sample
-from schemas.messages import encode
+from schemas.messages import Dead, encode
 from schemas.registry import load
 from streams import doctor, doctor_http, doctor_kafka, influx_admin
 from streams.admin import create_topics
@@ -161,6 +161,13 @@ def test_a_kafka_with_one_thing_after_another_broken(fresh: str) -> None:
     log.put(topics.DEAD, b"{}", at=time.time() - 3600)
     (dead,) = by(log.examined(), "dead")
     assert dead.state == WARN and "死信 1 封" in dead.zh and "dead list" in dead.cure
+    letter = Dead("cells/0/1/0", "cells/0/1", "422", "x", 0)
+    for said in (letter, letter, Dead("", "", "", "", 0, retried=1)):
+        log.put(topics.DEAD, encode(said), at=time.time())
+    (dead,) = by(log.examined(), "dead")
+    assert dead.state == WARN and "死信 1 封" in dead.zh, "each once, and none that another try settled"
+    log.put(topics.DEAD, encode(msgspec.structs.replace(letter, retried=1)), at=time.time())
+    assert states(log.examined(), "dead") == {OK}
 
     admin = AdminClient({"bootstrap.servers": fresh})
     change = ConfigEntry("retention.ms", "1000000", incremental_operation=AlterConfigOpType.SET)

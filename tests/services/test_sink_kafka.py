@@ -14,7 +14,7 @@ from schemas import topics
 from streams.admin import create_topics
 from streams.line_protocol import lines
 from streams.spool import Spool, count_lines
-from streams.target import BadLine, Batch
+from streams.target import BadLine, Batch, Busy
 from tests.services import samples
 from tests.services.embedded import RunningSink, wait_for
 
@@ -77,6 +77,39 @@ def test_two_sinks_share_the_partitions_and_one_takes_over(kafka: str, topic: st
     more = values(25)[:200]
     send(kafka, topic, more)
     wait_for(lambda: {line for v in more for line in lines(v)} <= set(store.stored), 20)
+    second.end()
+    assert first.error is None and second.error is None
+
+
+class BusyLines(Lines):
+    """A store that takes nothing for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy = True
+        self.asked = 0
+
+    def write(self, batch: Batch, stop: threading.Event) -> list[BadLine]:
+        self.asked += 1
+        if self.busy:
+            raise Busy(0.1, "not now")
+        return super().write(batch, stop)
+
+
+def test_what_comes_back_in_a_rebalance_while_the_store_is_busy_is_read_again(kafka: str, topic: str) -> None:
+    """It was paused, and Kafka's client keeps it paused over the rebalance."""
+    sent = values(20)
+    store = BusyLines()
+    first = RunningSink(kafka, store, embedded=False, linger_s=0.1)
+    assert first.ready.wait(15)
+    send(kafka, topic, sent[:100])
+    wait_for(lambda: store.asked > 1, 20)
+    second = RunningSink(kafka, store, embedded=False, linger_s=0.1)
+    assert second.ready.wait(15)
+    wait_for(lambda: len(first.stats.assigned) == 2, 20)
+    store.busy = False
+    wait_for(lambda: {line for v in sent[:100] for line in lines(v)} <= set(store.stored), 10)
+    first.end()
     second.end()
     assert first.error is None and second.error is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from schemas import topics
 from schemas.messages import Dead, encode
 from streams import dead_list, dead_retry
 from streams.dead_list import DeadListError, Letter
+from streams.target import BadLine, Batch
 from tests.e2e import system
 from tests.services.embedded import Broker
 
@@ -73,6 +75,40 @@ def test_each_letter_once_and_what_was_retried_not_at_all_unless_it_died_again(b
     broker.send([(topics.DEAD, b"x", b'{"id":"x","place":"","reason":"","text":"","received":1,"v":2}')])
     with pytest.raises(DeadListError, match="format 2"):
         dead_list.read(broker.bootstrap)
+
+
+def test_more_letters_than_a_producer_holds_are_settled(broker: Broker) -> None:
+    dead_retry.write_down(broker.bootstrap, [letter(f"cells/0/{n}", f"cells/0/{n}", key="k") for n in range(150_000)])
+
+
+def test_letters_kafka_refuses_to_settle_are_told(broker: Broker) -> None:
+    nowhere = Letter(letter("cells/0/1", "cells/0/1", key="k").dead, 99)
+    with pytest.raises(DeadListError, match=r"1 of 2 letters .*did not acknowledge"):
+        dead_retry.write_down(broker.bootstrap, [letter("cells/0/2", "cells/0/2", key="k"), nowhere])
+
+
+class Nothing:
+    """A store nobody may write into."""
+
+    def position(self, topic: str, partition: int) -> int | None:
+        return None
+
+    def write(self, batch: Batch, stop: threading.Event) -> list[BadLine]:
+        assert not batch.lines
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_message_the_embedded_broker_dropped_is_not_settled(broker: Broker) -> None:
+    broker.send([(topics.CELLS, b"k", b"refused")])
+    broker.send([(topics.CELLS, b"other", b"x" * 100_000) for _ in range(80)])
+    broker.send([(topics.CELLS, b"gone", None)], 1)
+    one, gone = letter("cells/0/0/0", "cells/0/0", key="k"), letter("cells/1/0/0", "cells/1/0", key="gone")
+    first, second = dead_retry.retry(broker.bootstrap, [one, gone], Nothing())
+    assert first.state == dead_retry.NEVER and "no longer kept" in first.words
+    assert second.state == dead_retry.GONE
 
 
 def test_the_table_is_short_and_harmless() -> None:

@@ -152,3 +152,21 @@ def test_lag_is_none_while_kafka_is_away() -> None:
         away.ends([("cells", 0)])
     with pytest.raises(OffsetsError):
         away.committed("g", [("cells", 0)])
+
+
+def test_one_thread_may_give_the_client_up_while_another_asks_for_it() -> None:
+    class Shared(Offsets):
+        """Whoever looked once finds it gone the next time."""
+
+        looked = False
+
+        @property
+        def _client(self) -> object:
+            self.looked = not self.looked
+            return "a client" if self.looked else None
+
+        @_client.setter
+        def _client(self, client: object) -> None:
+            pass
+
+    assert Shared("nowhere:1").admin is not None

@@ -290,7 +290,8 @@ def test_a_condition_is_one_point_from_its_beginning_to_its_end() -> None:
     ]
     for n, said in enumerate(story):
         ((at, point),) = shown(*story[: n + 1]).items()
-        assert at == ("condition", "-", samples.GROUP, "hour-missing", "s1", END * 10**9)
+        assert at[:-1] == ("condition", "-", samples.GROUP, "hour-missing", "s1")
+        assert at[-1] // 10**6 == END * 1000, "its id is below the millisecond"
         assert point["open"] == (said.state != "ended") and point["since"] == said.since * 1000
     again = samples.condition("began", END + 9 * h, END + 9 * h, END + 9 * h)
     assert sum(p["open"] for p in shown(*story, again).values()) == 1 and len(shown(*story, again)) == 2
@@ -306,7 +307,22 @@ def test_days_that_are_incomplete_at_once_are_counted_each() -> None:
         )
         for d in range(3)
     ]  # fmt: skip
-    assert [at[-1] for at in shown(*days)] == [(start + d * 86_400) * 10**9 for d in range(3)]
+    assert [at[-1] // 10**9 for at in shown(*days)] == [start + d * 86_400 for d in range(3)]
+
+
+def test_two_suspicions_of_one_subject_that_begin_together_are_two_points() -> None:
+    """The check is in their ids only; the end of one is not the end of the other."""
+    jump, flat = (
+        [
+            samples.condition(
+                state, END, END, END, rule="suspect", factor="", id=f"g|s1|{check}||{END}", detail={"check": check}
+            )
+            for state in ("began", "ended")
+        ]
+        for check in ("R12.jump", "R12.flat")
+    )
+    points = shown(jump[0], flat[0], jump[1]).values()
+    assert sorted((p["check"], p["open"]) for p in points) == [("R12.flat", 1), ("R12.jump", 0)]
 
 
 @pytest.mark.parametrize("data", [b'{"kind":"tick","now":1}', b'{"kind":"action","id":"x"}'])

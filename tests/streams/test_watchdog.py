@@ -23,7 +23,7 @@ def run(script: list[tuple[dict[Place, int], dict[Place, int] | None]], *, turns
     """When it complained, seconds from the beginning; a look every five seconds."""
     judged, complaints = Standstill(PATIENCE), []
     for n, (positions, ends) in enumerate(script):
-        if judged.look(n * EVERY, Standing(positions, n if turns else 0), ends):
+        if judged.look(n * EVERY, Standing(positions, {A[0]: n} if turns else {}), ends):
             complaints.append(n * EVERY)
     return complaints
 
@@ -73,6 +73,24 @@ def test_what_is_no_standstill(script: list[tuple[dict[Place, int], dict[Place, 
 def test_a_message_that_takes_long_is_no_standstill_while_its_judge_gives_turns() -> None:
     script: Any = [({A: 5}, {A: 9})] * 100
     assert run(script, turns=True) == [] and run(script) != []
+
+
+def test_long_messages_of_one_topic_do_not_hide_that_another_hangs() -> None:
+    """Turns every minute in the air, which reaches its end each time; those of water take nothing."""
+    water = ("readings-water", 0)
+    judged = Standstill(PATIENCE)
+    looks = [
+        judged.look(n * EVERY, Standing({A: n, water: 5}, {A[0]: n // 12}), {A: n, water: 6 + n}) for n in range(30)
+    ]
+    assert next(n * EVERY for n, still in enumerate(looks) if still) == PATIENCE
+    assert looks[-1] == {water: 5}
+
+
+def test_a_partition_waits_its_turn_while_a_message_elsewhere_takes_long() -> None:
+    water = ("readings-water", 0)
+    judged = Standstill(PATIENCE)
+    for n in range(100):
+        assert not judged.look(n * EVERY, Standing({A: 5, water: 5}, {A[0]: n}), {A: 9, water: 9})
 
 
 def test_a_machine_that_slept_is_no_standstill() -> None:
