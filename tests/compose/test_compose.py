@@ -13,6 +13,8 @@ import jsonschema
 import pytest
 import yaml
 
+from streams import offsets
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -197,6 +199,11 @@ def test_a_command_is_one_the_program_understands(name: str) -> None:
 def test_a_part_that_is_asked_for_its_numbers_serves_them(name: str) -> None:
     command = OURS[name]["command"]
     assert command[command.index("--metrics") + 1] == "0.0.0.0:9400"
+
+
+def test_a_part_is_well_while_kafka_is_away() -> None:
+    waits = re.search(r"timeout=(\d+)", SERVICES["worker"]["healthcheck"]["test"][-1])
+    assert waits is not None and float(waits[1]) > offsets.ANSWER_S
 
 
 def test_every_part_that_stays_says_whether_it_is_well() -> None:

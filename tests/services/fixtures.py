@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import time
@@ -49,15 +50,17 @@ def missing(what: str, script: str) -> None:
 
 
 def free_port(after: int = 1) -> int:
-    """A free loopback port; ``after`` ports in a row are free."""
+    """A free loopback port; ``after`` ports in a row are free.
+
+    Below the ports that connections get of the system: a client that tries again and again while a server is away would
+    now and then be given the server's own port, reach itself, and keep the server from coming back.
+    """
     while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
+        port = random.SystemRandom().randrange(15_000, 32_000)
         try:
-            for extra in range(1, after):
-                with socket.socket() as other:
-                    other.bind(("127.0.0.1", port + extra))
+            for extra in range(after):
+                with socket.socket() as one:
+                    one.bind(("127.0.0.1", port + extra))
         except OSError:
             continue
         return port
