@@ -17,6 +17,7 @@ from grafana.boards.panels import (
     dashboard,
     matrix,
     named,
+    of_words,
     plain,
     variable,
     words,
@@ -62,13 +63,16 @@ PROFILE_NAMES = {
     "ci_2031_w": "2031 版（加权）",
 }
 DEFAULT_PROFILE = "ci_2026_u"
+DUST_NAMES = {"keep": "不扣除沙尘", "deduct": "扣除沙尘"}
+TODAY_NAMES = {"open": "仍可优良", "safe": "已可确保"}
+"""What says more of a day than of a year."""
 
 
-def state_mappings() -> list[Json]:
-    """States of a budget in Chinese, coloured as the level they stand for."""
+def state_mappings(names: dict[str, str] | None = None) -> list[Json]:
+    """States of a budget in Chinese, coloured as the level they stand for; some may have ``names`` of their own."""
     rows = air_levels()
     colours = {state: c if isinstance(c, str) else rows[c]["hex"] for state, (_, c) in STATES.items()}
-    return words({state: text for state, (text, _) in STATES.items()}, colours)
+    return words({state: text for state, (text, _) in STATES.items()} | (names or {}), colours)
 
 
 def board() -> Json:
@@ -100,8 +104,8 @@ def variables() -> list[Json]:
     return [
         area(),
         edition(),
-        variable("dust", "沙尘口径", "keep：不扣除沙尘；deduct：扣除沙尘", m.AIR_DAY, IN_AREA, first="keep"),
-        variable("profile", "综合指数口径", "乡镇排名所用的综合指数口径", m.AIR_INDEX, IN_AREA, first=DEFAULT_PROFILE),
+        of_words("dust", "沙尘口径", "小时、日和各项统计是否扣除沙尘影响", DUST_NAMES, first="keep"),
+        of_words("profile", "综合指数口径", "乡镇排名所用的综合指数口径", PROFILE_NAMES, first=DEFAULT_PROFILE),
         variable("source", "站点", "区域内的站点", m.AIR_HOUR, IN_AREA, every=True, many=True, hidden=True),
     ]
 
@@ -163,10 +167,11 @@ def budget(board: Board) -> None:
     lately = last("3d")
     board.stat(
         "今日能否优良",
-        "按已过小时推算今日成为优良天的可能，和今日剩余的小时数；进行中表示余下小时不超过上限即为优良。",
+        "按已过小时推算今日成为优良天的可能，和今日剩余的小时数；仍可优良表示余下小时不超过上限即为优良。",
         [ask(m.AIR_BUDGET, {"今日": "last(state)", "剩余": "last(hours_left)"}, time=last(TODAY), table=True)],
         width=6, unit="string", mode="background", names="value_and_name", fields="/^(今日|剩余)$/",
-        thresholds=plain(GREY), mappings=state_mappings(), overrides=[column("剩余", unit=UNITS["hours"])],
+        thresholds=plain(GREY), mappings=state_mappings(TODAY_NAMES),
+        overrides=[column("剩余", unit=UNITS["hours"])],
     )  # fmt: skip
     board.stat(
         "优良天数与年度任务", "本年度至今的优良天数，和年度任务要求的优良天数。没有任务的区域无数据。",
@@ -175,9 +180,9 @@ def budget(board: Board) -> None:
     )  # fmt: skip
     board.stat(
         "还可有的非优良天数",
-        "余下各日中最多还可有几天不优良（含无效天）而仍完成年度任务；任务已失去时无数据。",
+        "余下各日中最多还可有几天不优良（含无效天）而仍完成年度任务；任务已失去或没有任务时不适用。",
         [ask(m.AIR_BUDGET, {"还可有的非优良天数": "last(polluted_left)"}, time=lately)],
-        width=6, unit=UNITS["days"], thresholds=plain(air_levels()[2]["hex"]),
+        width=6, unit=UNITS["days"], thresholds=plain(air_levels()[2]["hex"]), noValue="不适用",
     )  # fmt: skip
     board.stat(
         "年度任务", "年度优良天数任务的状态：已确保、进行中，或余下各日全部优良也不能完成（已失去）。",
@@ -231,7 +236,7 @@ def places(board: Board) -> None:
     board.table(
         "今日各污染物预算",
         "余下小时上限：余下各小时、各站都不超过此值，该污染物今日分指数即不超过 100。单位 μg/m³，CO 为 mg/m³。"
-        "只有进行中的污染物才有余下小时上限。",
+        "只有仍可优良的污染物才有余下小时上限。",
         [
             ask(m.AIR_BUDGET_FACTOR, factors, time=last(TODAY), table=True),
             ask(
@@ -240,7 +245,7 @@ def places(board: Board) -> None:
             ),
         ],
         width=8, sort={"污染物": False}, narrow=70,
-        columns=[column("状态", mappings=state_mappings(), custom__displayMode="color-text")],
+        columns=[column("状态", mappings=state_mappings(TODAY_NAMES), custom__displayMode="color-text")],
         transformations=[{"id": "merge", "options": {}}],
     )  # fmt: skip
 
@@ -316,7 +321,7 @@ def periods(board: Board) -> None:
             ),
         ],
         width=8, sort={"口径": False}, narrow=70,
-        columns=[PROVISIONAL, PROFILES, column("同比", unit=UNITS["percent"])],
+        columns=[PROVISIONAL, PROFILES, INDEX, column("同比", unit=UNITS["percent"], decimals=1)],
         transformations=[{"id": "merge", "options": {}}],
     )  # fmt: skip
     order = {
@@ -332,7 +337,7 @@ def periods(board: Board) -> None:
             ),
             names("township"),
         ],
-        width=8, sort={"月份": True, "名次": False}, columns=[PROVISIONAL], narrow=70,
+        width=8, sort={"月份": True, "名次": False}, columns=[PROVISIONAL, INDEX], narrow=70,
         transformations=named("乡镇"),
     )  # fmt: skip
 
@@ -340,12 +345,14 @@ def periods(board: Board) -> None:
 MONTHS = "400d"
 PROVISIONAL = column("性质", mappings=words({"true": "暂定", "false": "评价"}))
 PROFILES = column("口径", mappings=words(PROFILE_NAMES))
+INDEX = column("综合指数", decimals=3)
+"""Three places, as the profiles of 2026 are rounded; Grafana would make 10.070 into 10.1."""
 
 
 def habits(board: Board) -> None:
     """At which hours, on which days of the week."""
     cells: Json = {
-        "width": 12, "height": 9, "sort": {}, "mode": "color-background-solid", "narrow": 26,
+        "width": 24, "height": 9, "sort": {}, "mode": "color-background-solid", "narrow": 38,
         "thresholds": aqi_thresholds(blank=True), "empty": " ", "decimals": 0,
     }  # fmt: skip
     board.table(
@@ -373,12 +380,13 @@ def tables(board: Board) -> None:
         "各月综合指数（各口径）",
         "所选区域最近十三个月的综合指数，每种口径一行；不同口径不可相互比较。暂定：有效天数尚未达到评价要求，仅供参考。",
         [ask(m.AIR_INDEX, indices, fixed={"span": "month"}, time=last(MONTHS), order="time DESC", table=True)],
-        sort={"月份": True, "口径": False}, columns=[PROVISIONAL, PROFILES],
+        sort={"月份": True, "口径": False}, columns=[PROVISIONAL, PROFILES, INDEX], narrow=70,
     )  # fmt: skip
     days = {"日期": "period", "我方": "ours", "公布": "published", "差异原因": "cause", "缺测站时": "hours_missing"}
     board.table(
         "与省级公布值对照",
         "所选时段内省级已公布的每一日：我方与公布的 AQI 和首要污染物、差异原因，以及本地缺少的站点小时数。",
         [ask(m.AIR_DIFFERENCE, days, order="time DESC", table=True)], sort={"日期": True},
+        narrow=70, noValue="没有公布值",
         columns=[column("差异原因", mappings=words(CAUSES)), column("缺测站时", unit=UNITS["hours"])],
     )  # fmt: skip

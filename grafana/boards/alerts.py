@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from desk.web.words import ABOUT, CHANNELS, KIND, MUTED, RULES
-from grafana.boards.emission_levels import GAS, WASTE_WATER
+from grafana.boards.emission_levels import GAS, WASTE_WATER, named_factor
 from grafana.boards.levels import air_levels, alert_colours, alert_mappings
-from grafana.boards.panels import BARS, BLUE, GREY, UNITS, Board, column, dashboard, plain, variable, words
+from grafana.boards.panels import BARS, BLUE, GREY, MOMENT, UNITS, Board, column, dashboard, of_words, plain, words
 from grafana.boards.queries import Json, ask, last
 from grafana.boards.water_levels import items
 from schemas import measurements as m
@@ -42,15 +42,20 @@ def board() -> Json:
         "5 告警值班",
         "未结告警和处置人、确认与恢复用时、每日告警数、原因、推送结果。处置在值班台进行。",
         made,
-        [variable("kind", "类别", "空气、水、企业排放，或监测系统自身；All 为全部", m.ALERT, every=True)],
+        [
+            of_words(
+                "kind", "类别", "空气、水、企业排放，或监测系统自身；All 为全部",
+                {kind: zh for kind, (zh, _) in KIND.items()}, every=True,
+            ),
+        ],
     )  # fmt: skip
 
 
 def about_mappings() -> list[Json]:
     """What an alert may be about, in Chinese: a factor, a rule, or a word for several."""
-    factors = dict.fromkeys((*AIR_FACTORS, *items(), *GAS, *WASTE_WATER, *MEASURES_ZH))
-    names = {factor: zh if (zh := name_zh(factor)) == factor else f"{factor} {zh}" for factor in factors}
-    return words({**names, **{word: zh for word, (zh, _) in {**RULES, **ABOUT}.items()}})
+    factors = dict.fromkeys((*AIR_FACTORS, *items(), *GAS, *WASTE_WATER))
+    names = {factor: named_factor(factor, name_zh(factor)) for factor in factors}
+    return words({**names, **MEASURES_ZH, **{word: zh for word, (zh, _) in {**RULES, **ABOUT}.items()}})
 
 
 def by_level(parts: dict[str, str], also: dict[str, str] | None = None, **more: Any) -> list[Json]:
@@ -100,7 +105,7 @@ def open_table(
         ),
         width=width, height=height, sort={}, narrow=60, noValue="没有未结告警", keep_time=True,
         columns=[
-            column("Time", displayName="发现时间", unit="time:MM-DD HH:mm", custom__hidden=short),
+            column("Time", displayName="发现时间", unit=MOMENT, custom__hidden=short),
             *standing(), column("已持续", unit=UNITS["hours"], decimals=1),
             *(column(name, custom__hidden=True) for name in hidden),
         ],
@@ -112,7 +117,7 @@ def standing() -> list[Json]:
     """Columns of an alert as it stands."""
     return [
         column("级别", mappings=alert_mappings(), custom__displayMode="color-background", custom__width=70),
-        column("名称", links=ALERT_LINK, custom__minWidth=140),
+        column("名称", links=ALERT_LINK, custom__minWidth=210),
         column("事项", mappings=about_mappings(), custom__minWidth=120),
         column("类别", mappings=words({kind: zh for kind, (zh, _) in KIND.items()})),
         column("状态", mappings=words(STATE_ZH)),
@@ -184,7 +189,9 @@ def _why(made: Board) -> None:
         "告警最多的对象",
         "所选时段内各排口、断面、站点或企业的告警件数；推送的：通知了人的，其余只在屏上提示或并入其他。",
         [ask(m.ALERT, {"名称": "mode(name)", **count}, group='"subject"', follow=FOLLOW, table=True)], width=8,
-        sort={"告警数": True}, narrow=70, columns=[column("subject", displayName="编号"), bar, loud],
+        sort={"告警数": True}, narrow=70, columns=[
+            column("subject", custom__hidden=True), column("名称", custom__minWidth=210), bar, loud,
+        ],
     )  # fmt: skip
 
 
@@ -228,9 +235,9 @@ def _told(made: Board) -> None:
         ],
         width=16, sort={}, narrow=70, keep_time=True, noValue="没有失败的推送",
         columns=[
-            column("Time", displayName="时间", unit="time:MM-DD HH:mm"), column("渠道", mappings=channels),
+            column("Time", displayName="时间", unit=MOMENT), column("渠道", mappings=channels),
             column("结果", mappings=words(DELIVERY_ZH)), column("分组", custom__hidden=True),
-            column("说明", custom__minWidth=200),
+            column("说明", custom__minWidth=320),
         ],
     )  # fmt: skip
 
@@ -245,9 +252,9 @@ def _all(made: Board) -> None:
         [ask(m.ALERT, parts, follow=FOLLOW, order="time DESC LIMIT 500", table=True)],
         width=24, height=12, sort={}, narrow=60, keep_time=True,
         columns=[
-            column("Time", displayName="发现时间", unit="time:MM-DD HH:mm"), *standing(),
+            column("Time", displayName="发现时间", unit=MOMENT), *standing(),
             column("原因", mappings=words(CAUSE_ZH)),
             column("静默", mappings=words({word: zh for word, (zh, _) in MUTED.items()})),
-            column("编号", custom__hidden=True),
+            *(column(name, custom__hidden=True) for name in ("编号", "对象", "分组")),
         ],
     )  # fmt: skip

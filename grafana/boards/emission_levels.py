@@ -12,6 +12,11 @@ WASTE_WATER = ("COD", "NH3N", "TN", "TP", "pH", "SS", "oil")
 """The factors most outlets have; another one is shown by its own name."""
 
 
+def named_factor(factor: str, name: str) -> str:
+    """A symbol that people know, beside its name: NOx 氮氧化物; of a code that is a word (oil, flow) the name alone."""
+    return name if name == factor or factor.islower() or factor == "-" else f"{factor} {name}"
+
+
 def factor_mappings() -> list[Json]:
     """Chinese names of the factors of gas and waste water."""
     names = {
@@ -22,7 +27,7 @@ def factor_mappings() -> list[Json]:
         "-": "全部",
     }
     return [{"type": "value", "options": {
-        factor: {"index": i, "text": f"{factor} {name}" if name not in (factor, "全部", "流量") else name}
+        factor: {"index": i, "text": named_factor(factor, name)}
         for i, (factor, name) in enumerate(names.items())
     }}]  # fmt: skip
 

@@ -20,6 +20,7 @@ from grafana.boards.panels import (
     BLUE,
     GREY,
     INSTANT,
+    MOMENT,
     UNITS,
     Board,
     choice,
@@ -46,6 +47,7 @@ PERIODS = {"month": "本月", "year": "本年"}
 NOW_SPAN = "3h"
 SPANS = (("A", "hour", last(NOW_SPAN), "小时"), ("B", "day", last("50h"), "日均"))
 """What is judged now: hours, and the last day, an hour after its end."""
+SPAN_NAMES = {span: name for _, span, _, name in SPANS}
 FACTOR = "/^$factor$/"
 ENTERPRISE, OUTLET = {"enterprise": "$enterprise"}, {"outlet": "$outlet"}
 OF_ENTERPRISE = {"of": "= '$enterprise'"}
@@ -55,6 +57,9 @@ OUTLET_LINK = [
         "url": "/d/envstream-outlets?var-enterprise=$enterprise&var-outlet=${__value.raw}&${__url_time_range}",
     }
 ]
+DAILY = {"drawStyle": "line", "lineWidth": 2, "fillOpacity": 0, "showPoints": "always", "pointSize": 6,
+         "spanNulls": False}  # fmt: skip
+"""Of several factors: bars would hide each other."""
 LINE = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 0, "showPoints": "never", "spanNulls": False}
 
 
@@ -147,26 +152,36 @@ def _now(made: Board) -> None:
     made.table(
         "各排口现在", f"该企业各排口、各因子最近 {NOW_SPAN[:-1]} 小时内最后一个已判定的小时，"
         "和最近一个已评价日的日均值（多为废水）：与限值比较的数值（废气按规定折算，mg/m³；废水 mg/L）、"
-        "最严的有约束力限值、判定和级别。停运和无效的不列。点排口名看该排口。",
+        "最严的有约束力限值、两者之比（1 为限值，从高到低，pH 没有）、判定和级别。停运和无效的不列。点排口名看该排口。",
         [
             ask(
                 m.OUTLET_JUDGED,
                 {
-                    "数值": "last(value)", "时段": "span", "排口": "outlet", "因子": "factor", "最严限值": "limit",
-                    "判定": "verdict", "级别": "level",
+                    "排口": "outlet", "因子": "factor", "数值": "last(value)", "最严限值": "limit",
+                    "判定": "verdict", "级别": "level", "时段": "span",
                 },
                 fixed={**ENTERPRISE, "span": span}, time=time, group='"outlet", "factor"', table=True, ref=ref,
             )
             for ref, span, time, _ in SPANS
         ]
+        + [  # by itself: pH is judged and has no ratio
+            ask(
+                m.OUTLET_JUDGED, {"排口": "outlet", "因子": "factor", "与限值之比": "last(ratio)"},
+                fixed={**ENTERPRISE, "span": span}, time=time, group='"outlet", "factor"', table=True, ref=ref,
+            )
+            for ref, (_, span, time, _) in zip("CD", SPANS, strict=True)
+        ]
         + [names("outlet", also=OF_ENTERPRISE)],
-        width=15, height=10, sort={"排口": False, "因子": False}, keep_time=True,
+        width=16, height=10, sort={"与限值之比": True}, keep_time=True, narrow=70,
         transformations=[*named("排口"), {"id": "merge", "options": {}}],
         columns=[
-            column("Time", displayName="时间", unit=INSTANT, custom__width=140),
+            column("Time", displayName="时间", unit=MOMENT, custom__width=110),
             column("outlet", custom__hidden=True), column("factor", custom__hidden=True),
-            column("时段", mappings=words({span: name for _, span, _, name in SPANS}), custom__width=70),
-            column("排口", links=OUTLET_LINK), column("因子", mappings=factor_mappings()),
+            column("时段", mappings=words(SPAN_NAMES), custom__width=70),
+            column("排口", links=OUTLET_LINK, custom__minWidth=140),
+            column("因子", mappings=factor_mappings(), custom__minWidth=120),
+            column("与限值之比", decimals=2, thresholds=ratio_thresholds(), custom__displayMode="color-text",
+                   custom__minWidth=90),
             column("判定", mappings=_verdicts(), custom__displayMode="color-background", custom__width=80),
             column("级别", mappings=alert_mappings(), custom__displayMode="color-text", custom__width=80),
         ],
@@ -182,7 +197,7 @@ def _now(made: Board) -> None:
             )
             for ref, span, time, name in SPANS
         ],
-        width=9, height=10, unit=UNITS["1"], thresholds=ratio_thresholds(), min=0, max=2, decimals=2,
+        width=8, height=10, unit=UNITS["1"], thresholds=ratio_thresholds(), min=0, max=2, decimals=2,
     )  # fmt: skip
 
 
@@ -250,20 +265,21 @@ def _beside(made: Board) -> None:
                 ask(m.EMISSION_HOUR, {title: "mean(value)"}, fixed={"source": "$outlet", "factor": factor},
                     group="time($__interval) fill(null)", alias=title)
             ],
-            unit=unit, width=8, height=8, style=LINE, colour=BLUE, interval="1h",
+            unit=unit, width=6, height=8, style=LINE, colour=BLUE, interval="1h",
         )  # fmt: skip
     made.lines(
-        "生产与治理用电（kW）", "所选排口分表计电的小时平均功率（kW）：生产设施开而治理设施低或停，就要去看。"
-        "多条线时各有一条；电表有自己的数采仪时归企业，列出该企业全部。",
+        "${enterprise:text}：生产与治理用电（kW）",
+        "所选排口分表计电的小时平均功率（kW）：生产设施开而治理设施低或停，就要去看。"
+        "多条线时各有一条；电表有自己的数采仪时归企业，列出该企业全部，名称前没有排口。",
         [
             ask(m.EMISSION_HOUR, {"功率": "mean(value)"},
                 fixed={"source": f"${whose}", "factor": "/^(production|treatment)_power/"},
-                group='time($__interval), "factor" fill(null)', alias=f"${{{whose}:text}} $tag_factor", ref=ref)
-            for ref, whose in (("A", "outlet"), ("B", "enterprise"))
+                group='time($__interval), "factor" fill(null)', alias=f"{before}$tag_factor", ref=ref)
+            for ref, whose, before in (("A", "outlet", "${outlet:text} "), ("B", "enterprise", ""))
         ],
-        unit=UNITS["kW"], width=8, height=8, style=LINE, legend=True, interval="1h", min=0,
+        unit=UNITS["kW"], width=12, height=8, style=LINE, legend=True, interval="1h", min=0,
         transformations=[
-            {"id": "renameByRegex", "options": {"regex": f"(.*) {word}_power_?(.*)", "renamePattern": f"$1 {zh} $2"}}
+            {"id": "renameByRegex", "options": {"regex": f"(.*){word}_power_?(.*)", "renamePattern": f"$1{zh} $2"}}
             for word, zh in (("production", "生产用电"), ("treatment", "治理用电"))
         ],
     )  # fmt: skip
@@ -275,7 +291,7 @@ def _amounts(made: Board) -> None:
         "${outlet:text}：每日排放量", "所选排口每日排放量（kg），含按 HJ 75、HJ 356 补遗的小时。",
         [ask(m.EMISSION_AMOUNT, {"日排放量": "total"}, fixed={**amount, "span": "day"}, group='"factor"',
              alias="$tag_factor")],
-        unit=UNITS["kg"], style=BARS, legend=True, min=0,
+        unit=UNITS["kg"], style=DAILY, legend=True, min=0,
     )  # fmt: skip
     made.table(
         "${outlet:text}：本月、本年累计排放量", "所选排口本月和本年至今的排放量（kg）：合计、其中实测、"
@@ -284,17 +300,18 @@ def _amounts(made: Board) -> None:
             ask(
                 m.EMISSION_AMOUNT,
                 {
-                    "合计": "last(total)", "时段": "span", "因子": "factor", "其中实测": "measured", "补遗": "filled",
+                    "时段": "span", "因子": "factor", "合计": "last(total)", "其中实测": "measured", "补遗": "filled",
                     "无法补": "gaps",
                 },
                 fixed={**amount, "span": "/^(month|year)$/"}, time=last("366d"), group='"span", "factor"', table=True,
             )
         ],
-        sort={"时段": False, "因子": False},
+        sort={"时段": False, "因子": False}, narrow=70,
         columns=[
             column("span", custom__hidden=True), column("factor", custom__hidden=True),
-            column("时段", mappings=words(PERIODS)), column("因子", mappings=factor_mappings()),
-            *(column(name, unit=UNITS["kg"]) for name in ("合计", "其中实测")),
+            column("时段", mappings=words(PERIODS)),
+            column("因子", mappings=factor_mappings(), custom__minWidth=120),
+            *(column(name, unit=UNITS["kg"], decimals=0) for name in ("合计", "其中实测")),
             *(column(name, unit=UNITS["hours"]) for name in ("补遗", "无法补")),
         ],
     )  # fmt: skip
@@ -305,7 +322,7 @@ def _amounts(made: Board) -> None:
             ask(
                 m.ENTERPRISE_PERMIT,
                 {
-                    "已用": "last(used)", "因子": "factor", "许可量": "permit", "占许可": "used_percent",
+                    "因子": "factor", "已用": "last(used)", "许可量": "permit", "占许可": "used_percent",
                     "全年已过": "of_year_percent", "近期日均": "daily", "年末预测": "year_end",
                     "预计超许可": "exceeds_on",
                     "级别": "level", "统计到": "through",
@@ -313,9 +330,11 @@ def _amounts(made: Board) -> None:
                 fixed=ENTERPRISE, time=last("366d"), group='"factor"', table=True,
             )
         ],
-        width=16, height=7, sort={"占许可": True},
+        width=16, height=7, sort={"占许可": True}, narrow=70,
         columns=[
-            column("factor", custom__hidden=True), column("因子", mappings=factor_mappings()),
+            column("factor", custom__hidden=True),
+            column("因子", mappings=factor_mappings(), custom__minWidth=120),
+            column("预计超许可", custom__minWidth=100), column("统计到", custom__minWidth=100),
             column("级别", mappings=alert_mappings(), custom__displayMode="color-text"),
             *(column(name, unit=UNITS["t"], decimals=1) for name in ("已用", "许可量", "年末预测")),
             column("近期日均", unit=UNITS["t"], decimals=3),
@@ -348,7 +367,7 @@ def _suspects(made: Board) -> None:
                 fixed={"rule": "suspect", "subject": "$outlet"}, time=last("60d"), order="time DESC", table=True,
             )
         ],
-        width=24, height=8, sort={"开始时间": True}, keep_time=True,
+        width=24, height=8, sort={"开始时间": True}, keep_time=True, noValue="没有疑似问题",
         columns=[
             column("Time", displayName="开始时间", unit=INSTANT, custom__width=150),
             column("规则", custom__width=110), column("疑似", custom__width=200), column("因子", custom__width=120),
@@ -383,10 +402,12 @@ def _suspects(made: Board) -> None:
                 order="time DESC", table=True,
             )
         ],
-        sort={"开始时间": True}, keep_time=True,
+        sort={"开始时间": True}, keep_time=True, narrow=70, noValue="没有",
         columns=[
-            column("Time", displayName="开始时间", unit=INSTANT, custom__width=150),
-            column("事项", mappings=rule_mappings()), column("因子", mappings=factor_mappings()), colour, state, group,
+            column("Time", displayName="开始时间", unit=MOMENT, custom__width=110),
+            column("事项", mappings=rule_mappings(), custom__minWidth=110),
+            column("因子", mappings=factor_mappings(), custom__minWidth=120), colour, state, group,
+            column("最新值", custom__minWidth=100),
         ],
     )  # fmt: skip
 
@@ -406,10 +427,10 @@ def _rates(made: Board) -> None:
             ),
             names("outlet", also=OF_ENTERPRISE),
         ],
-        sort={"月份": True, "排口": False}, keep_time=True, transformations=named("排口"),
+        sort={"月份": True, "排口": False}, keep_time=True, narrow=70, transformations=named("排口"),
         columns=[
             column("Time", displayName="月份", unit="time:YYYY-MM", custom__width=90),
-            column("排口", links=OUTLET_LINK),
+            column("排口", links=OUTLET_LINK, custom__minWidth=140),
             column("传输有效率", unit=UNITS["percent"], decimals=1, thresholds=transmission_thresholds(),
                    custom__displayMode="color-background"),
             *(column(name, unit=UNITS["percent"], decimals=1) for name in ("传输率", "有效率")),
@@ -429,10 +450,10 @@ def _rates(made: Board) -> None:
                 fixed={**OUTLET, "span": "month"}, time=last("400d"), order="time DESC", table=True,
             )
         ],
-        sort={"月份": True, "因子": False}, keep_time=True,
+        sort={"月份": True, "因子": False}, keep_time=True, narrow=70,
         columns=[
             column("Time", displayName="月份", unit="time:YYYY-MM", custom__width=90),
-            column("因子", mappings=factor_mappings()),
+            column("因子", mappings=factor_mappings(), custom__minWidth=120),
             column("达标率", unit=UNITS["percent"], decimals=1, thresholds=ultra_low_thresholds(),
                    custom__displayMode="color-background"),
             *(column(name, unit=UNITS["hours"]) for name in ("有效小时", "超出小时")),

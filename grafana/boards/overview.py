@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from grafana.boards.air import PROFILES, PROVISIONAL, THIS_YEAR, TODAY, area, edition, state_mappings
+from grafana.boards.air import (
+    INDEX,
+    PROFILES,
+    PROVISIONAL,
+    THIS_YEAR,
+    TODAY,
+    TODAY_NAMES,
+    area,
+    edition,
+    state_mappings,
+)
 from grafana.boards.alerts import open_by_level, open_table
 from grafana.boards.emission_levels import factor_mappings, permit_thresholds, some_thresholds
 from grafana.boards.levels import air_levels, alert_mappings, aqi_thresholds, category_mappings
-from grafana.boards.panels import BARS, BLUE, GREY, UNITS, Board, beside, column, dashboard, named, plain, words
+from grafana.boards.outlets import SPAN_NAMES, SPANS
+from grafana.boards.panels import BARS, BLUE, GREY, MOMENT, UNITS, Board, beside, column, dashboard, named, plain, words
 from grafana.boards.queries import Json, ask, last, names
 from grafana.boards.water_levels import class_mappings
 from schemas import measurements as m
@@ -24,8 +35,6 @@ SECTION = [
 PLANT = [
     {"title": "看 ${__value.text}", "url": "/d/envstream-outlets?var-enterprise=${__value.raw}&${__url_time_range}"}
 ]
-LATEST = "2h"
-"""An hour is judged some minutes after it ends: within two hours there is always one."""
 KEEP = {"dust": "keep"}
 
 
@@ -60,15 +69,16 @@ def _air(made: Board) -> None:
     )  # fmt: skip
     made.stat(
         "还可有的非优良天数",
-        "余下各日中最多还可有几天不优良（含无效天）而仍完成年度任务；任务已失去时无数据。",
+        "余下各日中最多还可有几天不优良（含无效天）而仍完成年度任务；任务已失去或没有任务时不适用。",
         [ask(m.AIR_BUDGET, {"还可有的非优良天数": "last(polluted_left)"}, time=lately)], unit=UNITS["days"],
-        thresholds=plain(air_levels()[2]["hex"]), links=AIR_LINK,
+        thresholds=plain(air_levels()[2]["hex"]), noValue="不适用", links=AIR_LINK,
     )  # fmt: skip
     made.stat(
         "今日能否优良", "按已过小时推算今日成为优良天的可能，和今日剩余的小时数；各污染物余下小时的上限见空气看板。",
         [ask(m.AIR_BUDGET, {"今日": "last(state)", "剩余": "last(hours_left)"}, time=today, table=True)],
         width=5, unit="string", mode="background", names="value_and_name", fields="/^(今日|剩余)$/",
-        thresholds=plain(GREY), mappings=state_mappings(), overrides=[column("剩余", unit=UNITS["hours"])],
+        thresholds=plain(GREY), mappings=state_mappings(TODAY_NAMES),
+        overrides=[column("剩余", unit=UNITS["hours"])],
         links=AIR_LINK,
     )  # fmt: skip
     made.stat(
@@ -106,14 +116,18 @@ def _now(made: Board) -> None:
         unit=UNITS["percent"], thresholds=plain(BLUE), decimals=1, links=WATER_LINK,
     )  # fmt: skip
     made.stat(
-        "当前超标项", "最近两小时内最后一个小时超过有约束力限值（标准、许可）且不在豁免内的排口污染物项数；0 为没有。",
+        "当前超标项",
+        "超过有约束力限值（标准、许可）且不在豁免内的排口污染物项数：小时为最近一个小时，"
+        "日均为最近一个已评价日（多为废水）；0 为没有。",
         [
             ask(
-                m.OUTLET_JUDGED, {"n": "last(over)"}, follow=(), fixed={"span": "hour"}, time=last(LATEST),
-                group='"enterprise", "outlet", "factor"', around='sum("n") AS "超标项"',
+                m.OUTLET_JUDGED, {"n": "last(over)"}, follow=(), fixed={"span": span}, time=time,
+                group='"enterprise", "outlet", "factor"', around=f'sum("n") AS "{name}"', ref=ref,
             )
+            for ref, span, time, name in SPANS
         ],
-        width=4, unit=UNITS["count"], thresholds=some_thresholds("red"), mode="background", links=OUTLETS_LINK,
+        width=4, unit=UNITS["count"], thresholds=some_thresholds("red"), mode="background", names="value_and_name",
+        links=OUTLETS_LINK,
     )  # fmt: skip
     made.stat(
         "离线企业", "目前因离线（监测数据中断）而有未结告警的企业个数；0 为全部在线。",
@@ -152,35 +166,41 @@ def _lists(made: Board) -> None:
                 around='"编号", "目标", "达标"',
             ),
         ],
-        sort={}, narrow=70, transformations=beside("类别"), links=WATER_LINK,
+        height=10, sort={}, narrow=70, transformations=beside("类别"), links=WATER_LINK,
         columns=[
             column("名称", displayName="断面", links=SECTION, custom__minWidth=110),
-            column("编号", custom__minWidth=130),
+            column("编号", custom__hidden=True),
             column("类别", mappings=class_mappings(), custom__displayMode="color-background"),
-            column("目标", mappings=class_mappings()),
+            column("目标", mappings=class_mappings(), custom__displayMode="color-text"),
             column("达标", mappings=words({"1": "达标", "0": "未达标"}), custom__displayMode="color-text",
                    thresholds=_good_or_not()),
         ],
     )  # fmt: skip
     parts = {
-        "企业": "enterprise", "排口": "outlet", "因子": "factor", "数值": "value", "与限值之比": "ratio",
-        "限值": "limit", "级别": "level",
+        "企业": "enterprise", "排口": "outlet", "因子": "factor", "数值": "value", "限值": "limit", "级别": "level",
+        "时段": "span",
     }  # fmt: skip
+    ratio = {"企业": "enterprise", "排口": "outlet", "因子": "factor", "与限值之比": "ratio"}  # pH has none
+    asked = [
+        ask(
+            m.OUTLET_JUDGED, columns, follow=(), fixed={"span": span}, also={"over": "= 1"}, time=time,
+            order="time DESC LIMIT 100", table=True, ref=ref,
+        )
+        for columns, refs in ((parts, "AB"), (ratio, "CD"))
+        for ref, (_, span, time, _) in zip(refs, SPANS, strict=True)
+    ]  # fmt: skip
     made.table(
-        "当前超标的排口", "最近两小时内超过有约束力限值的小时，新的在前：与限值比较的数值（废气 mg/m³，废水 mg/L）、"
-        "数值与最严限值之比、该限值和级别。空表为没有超标。点企业看其排口。",
-        [
-            ask(
-                m.OUTLET_JUDGED, parts, follow=(), fixed={"span": "hour"}, also={"over": "= 1"}, time=last(LATEST),
-                order="time DESC LIMIT 100", table=True,
-            ),
-            names("enterprise|outlet"),
-        ],
-        sort={}, narrow=70, keep_time=True, noValue="没有超标", links=OUTLETS_LINK,
-        transformations=named("企业", "排口"),
+        "最近超标的排口",
+        "最近三小时内超过有约束力限值的小时，和最近已评价日超过的日均值（多为废水），新的在前：与限值比较的数值"
+        "（废气 mg/m³，废水 mg/L）、限值、数值与最严限值之比（pH 没有）和级别。空表为没有超标。点企业看其排口。",
+        [*asked, names("enterprise|outlet")],
+        height=10, sort={"时间": True}, narrow=60, keep_time=True, noValue="没有超标", links=OUTLETS_LINK,
+        transformations=[*named("企业", "排口"), {"id": "merge", "options": {}}],
         columns=[
-            column("Time", displayName="小时", unit="time:HH:mm"), column("企业", links=PLANT),
-            column("因子", mappings=factor_mappings()), column("与限值之比", decimals=2),
+            column("Time", displayName="时间", unit=MOMENT, custom__width=100),
+            column("企业", links=PLANT, custom__minWidth=150), column("排口", custom__minWidth=110),
+            column("因子", mappings=factor_mappings(), custom__minWidth=110),
+            column("与限值之比", decimals=2, custom__minWidth=85), column("时段", mappings=words(SPAN_NAMES)),
             column("级别", mappings=alert_mappings(), custom__displayMode="color-background"),
         ],
     )  # fmt: skip
@@ -213,10 +233,12 @@ def _tasks(made: Board) -> None:
         ],
         width=14, height=9, sort={"已用比例": True}, narrow=70, links=OUTLETS_LINK, transformations=named("企业"),
         columns=[
-            column("企业", links=PLANT), column("因子", mappings=factor_mappings()),
+            column("企业", links=PLANT, custom__minWidth=170),
+            column("因子", mappings=factor_mappings(), custom__minWidth=120),
             *(column(name, unit=UNITS["t"], decimals=1) for name in ("许可量", "已用", "推算年末")),
             column("年度进度", unit=UNITS["percent"], decimals=0),
             column("已用比例", unit=UNITS["percent"], decimals=0, custom__displayMode="gradient-gauge", min=0, max=100,
+                   custom__minWidth=150,
                    thresholds=permit_thresholds()),
         ],
     )  # fmt: skip
@@ -234,6 +256,6 @@ def _tasks(made: Board) -> None:
             ),
         ],
         width=10, height=9, sort={"口径": False}, narrow=70, links=AIR_LINK,
-        columns=[PROVISIONAL, PROFILES, column("同比", unit=UNITS["percent"])],
+        columns=[PROVISIONAL, PROFILES, INDEX, column("同比", unit=UNITS["percent"], decimals=1)],
         transformations=[{"id": "merge", "options": {}}],
     )  # fmt: skip

@@ -15,16 +15,22 @@ BLUE, GREY = "#5794F2", "#8F8F8F"
 UNITS = {
     "ug/m3": "conμgm3", "mg/m3": "conmgm3", "index": "none", "place": "none", "days": "suffix: 天",
     "hours": "suffix: 小时", "percent": "percent", "min": "suffix: 分钟", "episodes": "suffix: 件",
-    "people": "suffix: 人", "conditions": "none", "deliveries": "suffix: 次", "points": "suffix: 个百分点",
-    "1": "none", "count": "none", "class": "none", "sections": "none", "items": "none", "arrivals": "none",
-    "kg": "masskg", "t": "suffix: t", "mg/L": "suffix: mg/L", "°C": "celsius", "pH": "none", "NTU": "suffix: NTU",
-    "µS/cm": "suffix: µS/cm", "kW": "kwatt", "s": "s", "bytes": "bytes", "messages": "suffix: 条",
+    "people": "suffix: 人", "conditions": "suffix: 条", "deliveries": "suffix: 次", "points": "suffix: 个百分点",
+    "1": "none", "count": "none", "class": "none", "sections": "none", "items": "none", "arrivals": "suffix: 条",
+    "kg": "suffix: kg", "t": "suffix: t", "mg/L": "suffix: mg/L", "°C": "celsius", "pH": "none", "NTU": "suffix: NTU",
+    "µS/cm": "suffix: µS/cm", "kW": "suffix: kW", "s": "suffix: 秒", "bytes": "bytes", "messages": "suffix: 条",
     "packets": "suffix: 包", "lines": "suffix: 行", "letters": "suffix: 封",
 }  # fmt: skip
-"""Grafana's name of a unit of ``schemas``."""
+"""Grafana's name of a unit of ``schemas``; not those of its own that turn 204000 kg into 204 Mg or 90 s into mins."""
 
 INSTANT = "time:YYYY-MM-DD HH:mm"
 """Unit of an instant: of a time, or of epoch ms in a field."""
+MOMENT = "time:MM-DD HH:mm"
+"""The same where the year goes without saying."""
+LABELLED: list[Json] = [
+    {"type": "regex", "options": {"pattern": "/^(.*) \\([^()]*\\)$/", "result": {"text": "$1", "index": 0}}}
+]
+"""A label of a place, 店上桥 (dianshang-bridge), shown as its name."""
 
 UID = "envstream-"
 LINE: Json = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "spanNulls": False}
@@ -290,6 +296,30 @@ def variable(
         "datasource": DATASOURCES[measurement.bucket], "query": query, "definition": query, "refresh": 1, "sort": 1,
         "multi": many, "includeAll": every, **({"allValue": ".*"} if every and not many else {}),
         "hide": 2 if hidden else 0, "regex": "", "skipUrlSync": False, "options": [], "current": chosen,
+    }  # fmt: skip
+
+
+def of_words(name: str, label: str, text: str, names: dict[str, str], *, first: str = "", every: bool = False) -> Json:
+    """A variable whose values are codes of ``schemas``, chosen by what people call them.
+
+    Args:
+        name: of the variable, and of the tag.
+        label: what a person reads.
+        text: what it is for.
+        names: by code; without a comma, which divides them.
+        first: the code that is chosen at first, where not all are.
+        every: All may be chosen and is at first.
+    """
+    chosen = {"text": "All", "value": "$__all"} if every else {"text": names[first], "value": first}
+    offered = [{"text": zh, "value": code} for code, zh in names.items()]
+    return {
+        "type": "custom", "name": name, "label": label, "description": text,
+        "query": ",".join(f"{zh} : {code}" for code, zh in names.items()),
+        "multi": False, "includeAll": every, **({"allValue": ".*"} if every else {}), "hide": 0, "skipUrlSync": False,
+        "options": [
+            {"selected": one == chosen, **one} for one in ([chosen] if every else []) + offered
+        ],
+        "current": {"selected": True, **chosen},
     }  # fmt: skip
 
 

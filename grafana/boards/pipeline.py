@@ -13,6 +13,7 @@ from schemas.health import HEALTH, PART_ZH
 
 ALIVE = "up_since"
 """What every part says each half minute."""
+SILENT = "没有部件报告"
 SERIES = '"part", "instance", "about"'
 LINE = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 5, "showPoints": "never", "spanNulls": 180_000}
 
@@ -25,6 +26,10 @@ def board() -> Json:
     _keeping_up(made)
     _rates(made)
     _resources(made)
+    for panel in made.panels:
+        defaults = panel["fieldConfig"]["defaults"]
+        if defaults["noValue"] == "无数据":
+            defaults["noValue"] = SILENT
     _letters(made)
     return dashboard(
         "pipeline",
@@ -104,7 +109,7 @@ def _parts(made: Board) -> None:
         transformations=_names(),
     )  # fmt: skip
     made.table(
-        "部件", "最近一天内报告过的部件和实例：最后一次报告是多久以前（正常在半分钟左右），进程到那时已运行多久。",
+        "部件", "最近一天内报告过的部件和实例：最后一次报告的时刻（正常在半分钟左右以前），进程到那时已运行多久。",
         [
             ask(
                 m.PIPELINE, {"n": "last(value)"}, fixed={"name": ALIVE}, time=last("1d"), group=SERIES,
@@ -113,7 +118,7 @@ def _parts(made: Board) -> None:
         ],
         width=10, height=9, sort={"部件": False}, keep_time=True,
         columns=[
-            column("Time", displayName="最后报告", unit="dateTimeFromNow"),
+            column("Time", displayName="最后报告", unit="time:MM-DD HH:mm:ss"),
             column("part", displayName="部件", mappings=words(PART_ZH)), column("instance", displayName="实例"),
             column("运行时长", unit=UNITS["hours"], decimals=1),
         ],

@@ -6,7 +6,8 @@ from grafana.boards.levels import air_levels, alert_colours, alert_mappings, edg
 from grafana.boards.panels import (
     BLUE,
     GREY,
-    INSTANT,
+    LABELLED,
+    MOMENT,
     UNITS,
     Board,
     beside,
@@ -44,6 +45,10 @@ SECTION_LINK = [
     {"title": "只看 ${__value.text}", "url": "/d/envstream-water?var-section=${__value.raw}&${__url_time_range}"}
 ]
 """Of a column of ids."""
+NAME_LINK = [
+    {"title": "只看 ${__value.text}", "url": "/d/envstream-water?var-section=${__data.fields.编号}&${__url_time_range}"}
+]
+"""Of a column of names in a row with an id."""
 ROW_LINK = [
     {
         "title": "只看 ${__data.fields.名称}",
@@ -155,8 +160,7 @@ def _sections(made: Board) -> None:
         width=14, height=10, sort={}, narrow=70, transformations=beside("类别"),
         columns=[
             column("名称", displayName="断面", links=ROW_LINK, custom__minWidth=110),
-            column("编号", custom__minWidth=130),
-            column("小时", mappings=HOUR_WORDS, custom__minWidth=100),
+            column("编号", custom__hidden=True), column("小时", mappings=HOUR_WORDS, custom__minWidth=100),
             column("主要污染指标", custom__minWidth=120),
             shown,
             column("目标", mappings=class_mappings(), custom__displayMode="color-text"),
@@ -164,24 +168,74 @@ def _sections(made: Board) -> None:
                    custom__displayMode="color-text"),
         ],
     )  # fmt: skip
-    made.timeline(
-        "各断面实时类别", "所选时段内各断面的实时类别，颜色为水质类别颜色；时段较长时取每段内最差的类别。"
-        "空白为没有类别。各行为断面编号，名称见左表。",
+    _conditions(
+        made, "水质预警", "water-level",
+        "所选时段内开始的水质预警（关注、预警、严重三级，本系统规则），新的在前：对象、指标、级别、状态和最新值。",
+        height=10,
+    )  # fmt: skip
+    made.table(
+        "各断面每日水质类别（近 30 天）",
+        "每行一个断面（自上游而下）、每列一日，为日均值评价的水质类别，颜色为水质类别颜色；空白为该日没有类别。"
+        "截至所选时段的末尾。",
+        _classes("日期", "day", "31d"), width=24, height=10, sort={}, narrow=44, empty=" ", mode="color-background",
+        thresholds=NO_COLOUR, mappings=class_mappings(),
+        transformations=[
+            *beside("日期"), *matrix("断面", "日期", "类别", "lastNotNull", order="序"),
+            {"id": "renameByRegex", "options": {"regex": r"^\d+-(\d+-\d+)$", "renamePattern": "$1"}},
+        ],
+        columns=[_along("日期")],
+    )  # fmt: skip
+
+
+NO_COLOUR = plain("transparent")
+"""Where nothing is known; what is known is coloured by its class."""
+
+
+def _classes(name: str, span: str, back: str) -> list[Json]:
+    """Classes of every section in every period of a span, and the sections along the river."""
+    return [
+        ask(
+            m.WATER_CLASS, {name: "period", "编号": "section", "类别": "class"}, fixed={"span": span},
+            time=last(back), order="time ASC", table=True,
+        ),
+        names("section", more={"断面": "label", "序": "order"}),
+    ]  # fmt: skip
+
+
+def _along(name: str) -> Json:
+    """The column of the sections' names; rows are told apart by their labels, two sections may share a name."""
+    return column(
+        f"断面\\{name}", custom__displayMode="auto", custom__width=120, custom__align="left", mappings=LABELLED
+    )
+
+
+def _conditions(made: Board, title: str, rule: str, text: str, *, height: int) -> None:
+    """What the system found on its own, the newest first."""
+    made.table(
+        title, text,
         [
             ask(
-                m.WATER_CLASS, {"类别": "max(class)"}, fixed=hour, group='time($__interval), "section" fill(null)',
-                alias="$tag_section",
+                m.CONDITION,
+                {
+                    "对象": "name", "指标": "factor", "级别": "level", "状态": "state", "最新值": "measured",
+                    "编号": "subject", "流域": "group",
+                },
+                fixed={"rule": rule}, order="time DESC", table=True,
             )
         ],
-        width=10, height=10, mappings=class_mappings(), unit=UNITS["class"],
-        interval="1h",
+        width=10, height=height, sort={"开始时间": True}, keep_time=True, narrow=70, noValue="没有",
+        columns=[
+            column("Time", displayName="开始时间", unit=MOMENT, custom__width=110),
+            column("对象", links=NAME_LINK, custom__minWidth=110),
+            column("指标", mappings=item_mappings(), custom__minWidth=110),
+            column("级别", mappings=alert_mappings(), custom__displayMode="color-background"),
+            column("状态", mappings=words(STATES)), column("最新值", custom__minWidth=90),
+            column("编号", custom__hidden=True), column("流域", custom__hidden=True),
+        ],
     )  # fmt: skip
 
 
 def _warnings(made: Board) -> None:
-    state = column("状态", mappings=words(STATES))
-    level = column("级别", mappings=alert_mappings(), custom__displayMode="color-background")
-    item = column("指标", mappings=item_mappings())
     made.table(
         "预计到达", "上游预警的水何时到达下游断面：最早、最可能、最晚到达时间按河段流速推算（72 小时以内），"
         "数值为上游最差值。",
@@ -196,37 +250,20 @@ def _warnings(made: Board) -> None:
             ),
             names("section"),
         ],
-        sort={"最可能到达": True}, width=24, height=7, transformations=named("下游断面", "来自"),
+        sort={"最可能到达": True}, width=14, height=7, narrow=70, noValue="没有",
+        transformations=named("下游断面", "来自"),
         columns=[
-            item, column("状态", mappings=words(ARRIVALS)), column("下游断面", links=SECTION_LINK),
+            column("指标", mappings=item_mappings()), column("状态", mappings=words(ARRIVALS)),
+            column("下游断面", links=SECTION_LINK),
             column("来自", links=SECTION_LINK),
-            *(column(name, unit=INSTANT) for name in ("最可能到达", "最早", "最晚")),
+            *(column(name, unit=MOMENT, custom__minWidth=105) for name in ("最可能到达", "最早", "最晚")),
         ],
     )  # fmt: skip
-    for title, rule, text in (
-        ("水质预警", "water-level",
-         "所选时段内开始的水质预警（关注、预警、严重三级，本系统规则）：断面、指标、级别、状态和最新值。"),
-        ("泉水保护", "spring-guard",
-         "所选时段内泉水出现的异常：浊度、电导率、硝酸盐、硫酸盐偏离近一周中位数，或接近Ⅲ类限值（本系统规则）。"),
-    ):  # fmt: skip
-        made.table(
-            title, text,
-            [
-                ask(
-                    m.CONDITION,
-                    {
-                        "对象": "name", "指标": "factor", "级别": "level", "状态": "state", "最新值": "measured",
-                        "编号": "subject", "流域": "group",
-                    },
-                    fixed={"rule": rule}, order="time DESC", table=True,
-                )
-            ],
-            sort={"开始时间": True}, keep_time=True, height=7,
-            columns=[
-                column("Time", displayName="开始时间", unit=INSTANT, custom__width=110), item, level, state,
-                column("编号", links=SECTION_LINK), column("流域", custom__hidden=True),
-            ],
-        )  # fmt: skip
+    _conditions(
+        made, "泉水保护", "spring-guard",
+        "所选时段内泉水出现的异常：浊度、电导率、硝酸盐、硫酸盐偏离近一周中位数，或接近Ⅲ类限值（本系统规则）。",
+        height=7,
+    )  # fmt: skip
 
 
 def _nine(made: Board) -> None:
@@ -271,20 +308,13 @@ def _nine(made: Board) -> None:
 
 
 def _months(made: Board) -> None:
-    month = {"span": "month"}
     made.table(
         "各月水质类别", "最近十三个月各断面的月均水质类别（均值按规范修约后评价，环办〔2011〕22号），"
         "颜色为水质类别颜色；当月为至今。空白为该月没有类别。",
-        [
-            ask(
-                m.WATER_CLASS, {"月份": "period", "编号": "section", "类别": "class"}, fixed=month, time=last(MONTHS),
-                order="time ASC", table=True,
-            ),
-            names("section", more={"断面": "label", "序": "order"}),
-        ],
-        width=14, height=9, sort={}, keep_time=True,
+        _classes("月份", "month", MONTHS), width=14, height=10, sort={}, keep_time=True, narrow=60,
+        thresholds=NO_COLOUR,
         transformations=[*beside("月份"), *matrix("断面", "月份", "类别", "lastNotNull", order="序")], empty=" ",
-        columns=[column("断面\\月份", custom__displayMode="auto", custom__width=260, custom__align="left")],
+        columns=[_along("月份")],
         mappings=class_mappings(), mode="color-background",
     )  # fmt: skip
     made.add(
@@ -293,10 +323,10 @@ def _months(made: Board) -> None:
         [
             ask(
                 m.WATER_SECTIONS, {"月份": "period", "优良": "good_percent", "劣Ⅴ": "worse_percent"},
-                fixed={**month, "group": "$group"}, time=last(MONTHS), order="time ASC", table=True,
+                fixed={"span": "month", "group": "$group"}, time=last(MONTHS), order="time ASC", table=True,
             )
         ],
-        width=10, height=9, unit=UNITS["percent"], min=0, max=100, color={"mode": "fixed"}, thresholds=plain(GREY),
+        width=10, height=10, unit=UNITS["percent"], min=0, max=100, color={"mode": "fixed"}, thresholds=plain(GREY),
         options={
             "orientation": "auto", "xField": "月份", "xTickLabelRotation": -45, "showValue": "auto",
             "stacking": "none",
@@ -324,10 +354,11 @@ def _months(made: Board) -> None:
             ),
             names("section"),
         ],
-        sort={"月份": True}, width=12, height=8, transformations=named("入境断面", "出境断面"),
+        sort={"月份": True}, width=12, height=8, narrow=80, transformations=named("入境断面", "出境断面"),
         columns=[
-            column(name, mappings=class_mappings(), custom__displayMode="color-background")
-            for name in ("入境类别", "出境类别")
+            column("结论", custom__minWidth=160),
+            *(column(name, mappings=class_mappings(), custom__displayMode="color-background")
+              for name in ("入境类别", "出境类别")),
         ],
     )  # fmt: skip
     made.table(
@@ -337,13 +368,13 @@ def _months(made: Board) -> None:
             ask(
                 m.WATER_FACTOR,
                 {
-                    "类别": "last(class)", "指标": "factor", "日均值": "value", "目标": "over", "有效结果": "results",
+                    "指标": "factor", "类别": "last(class)", "日均值": "value", "目标": "over", "有效结果": "results",
                     "应有": "expected",
                 },
                 fixed={"section": "$section", "span": "day"}, time=last("4d"), group='"body", "factor"', table=True,
             )
         ],
-        sort={"类别": True}, width=12, height=8, keep_time=True,
+        sort={"类别": True}, width=12, height=8, keep_time=True, narrow=70,
         columns=[
             column("Time", displayName="日期", unit=_DAY, custom__width=110),
             column("body", custom__hidden=True), column("factor", custom__hidden=True),

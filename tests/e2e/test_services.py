@@ -126,6 +126,8 @@ class Scene:
 
     def ask_variable(self, variable: dict[str, Any], chosen: dict[str, str]) -> list[str]:
         """What a variable offers."""
+        if variable["type"] == "custom":
+            return [one["value"] for one in variable["options"] if one["value"] != "$__all"]
         rows = self.ask(variable["datasource"]["uid"], variable["query"], chosen)
         offered = [str(value) for row in rows for value in values([{k: v for k, v in row.items() if k != "key"}])]
         pattern = re.compile((variable.get("regex") or "/^(?<value>.*)$/")[1:-1].replace("(?<", "(?P<"))

@@ -37,6 +37,11 @@ TYPES = {
     "heatmap", "histogram", "text", "geomap",
 }  # fmt: skip
 """What Grafana 9.4 has."""
+CODES = {
+    "dust": {"keep", "deduct"}, "profile": {"ci_2018", "ci_2026_u", "ci_2026_w", "ci_2031_w"},
+    "kind": {"air", "water", "emission", "pipeline"},
+}  # fmt: skip
+"""Tags whose values are words of the program's own."""
 UIDS = {board["uid"] for board in BOARDS.values()}
 
 
@@ -77,6 +82,14 @@ def test_variables_are_tags_and_each_is_used(name: str) -> None:
             assert tag in m.MEASUREMENTS[measurement].tags and tag == variable["name"]
             assert tag not in PLACES or variable["hide"], "people choose by names"
             assert variable["datasource"] == queries.DATASOURCES[m.MEASUREMENTS[measurement].bucket]
+        elif variable["type"] == "custom":
+            offered = dict(one.split(" : ")[::-1] for one in variable["query"].split(","))
+            assert set(offered) == CODES[variable["name"]], "every code has a name to choose it by"
+            assert all(CHINESE.search(text) for text in offered.values())
+            written = {o["value"]: o["text"] for o in variable["options"]}
+            assert written == offered | ({"$__all": "All"} if variable["includeAll"] else {})
+            (chosen,) = [o for o in variable["options"] if o["selected"]]
+            assert chosen == variable["current"]
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -190,12 +203,11 @@ PLACES = {"section", "outlet", "enterprise", "source", "township", "inflow", "ou
 
 @pytest.mark.parametrize(("name", "panel"), PANELS)
 def test_an_id_has_its_name_beside_it(name: str, panel: dict[str, Any]) -> None:
-    """Shown in place of it, in the same row, or chosen above; only the time line of sections has nothing but ids."""
+    """Shown in place of it, in the same row, or chosen above; no series has an id, beside which nothing could stand."""
     targets = panel.get("targets", ())
     for target in targets:
         if target["resultFormat"] == "time_series":
-            told = set(re.findall(r"\$tag_(\w+)", target["alias"])) & PLACES
-            assert not told or (panel["type"] == "state-timeline" and "编号" in panel["description"])
+            assert not set(re.findall(r"\$tag_(\w+)", target["alias"])) & PLACES
     steps = {step["id"]: step["options"] for step in panel.get("transformations", ())}
     hidden = {
         o["matcher"]["options"]
