@@ -802,8 +802,8 @@ PLACE = Measurement(
 only an older version has comes after all others and keeps its name. No name is a tag, here or elsewhere: they change.
 """
 
-PLACE_KINDS = ("group", "district", "township", "station", "section", "enterprise", "outlet")
-"""Values of the tag ``kind`` of a place."""
+PLACE_KINDS = ("group", "district", "township", "station", "section", "enterprise", "outlet", "person")
+"""Values of the tag ``kind`` of a place; a person is none, and is called by a name all the same."""
 
 PLACE_LABEL = r"/^(?<text>.*) \((?<value>[A-Za-z0-9._-]+)\)$/"
 """Name and id of a label, as Grafana splits it (a regular expression of JavaScript)."""

@@ -73,6 +73,8 @@ def places(registry: Registry) -> Iterator[Place]:
         yield Place("enterprise", enterprise.id, enterprise.name)
     for outlet in _last(registry.outlets):
         yield Place("outlet", outlet.id, outlet.name, outlet.enterprise)
+    for person in registry.persons:
+        yield Place("person", person.id, person.name, person.enterprise)
 
 
 def downstream(sections: Sequence[Section], reaches: Iterable[Reach]) -> list[Section]:

@@ -7,8 +7,21 @@ from typing import Any
 from desk.web.words import ABOUT, CHANNELS, KIND, MUTED, RULES
 from grafana.boards.emission_levels import GAS, WASTE_WATER, named_factor
 from grafana.boards.levels import air_levels, alert_colours, alert_mappings
-from grafana.boards.panels import BARS, BLUE, GREY, MOMENT, UNITS, Board, column, dashboard, of_words, plain, words
-from grafana.boards.queries import Json, ask, last
+from grafana.boards.panels import (
+    BARS,
+    BLUE,
+    GREY,
+    MOMENT,
+    UNITS,
+    Board,
+    column,
+    dashboard,
+    named,
+    of_words,
+    plain,
+    words,
+)
+from grafana.boards.queries import PERSON, Json, ask, last, names
 from grafana.boards.water_levels import items
 from schemas import measurements as m
 from schemas.alerts import CAUSE_ZH, DELIVERY_ZH, FAILED, GAVE_UP, LEVEL_ZH, LEVELS, STATE_ZH
@@ -100,16 +113,20 @@ def open_table(
     board.table(
         "未结告警清单", "还没有处置完的告警，按级别从高到低、同级新的在前。已持续：从发生到所选时段末尾的小时数；"
         "处置人为空表示还没有人确认。点名称到值班台处置。",
-        by_level(
-            parts, also={"active": "= 1"}, time=last(STANDING), follow=follow, order="time DESC LIMIT 100", table=True
-        ),
+        [
+            *by_level(
+                parts, also={"active": "= 1"}, time=last(STANDING), follow=follow, order="time DESC LIMIT 100",
+                table=True,
+            ),
+            names("person", called=PERSON),
+        ],
         width=width, height=height, sort={}, narrow=60, noValue="没有未结告警", keep_time=True,
         columns=[
             column("Time", displayName="发现时间", unit=MOMENT, custom__hidden=short),
             *standing(), column("已持续", unit=UNITS["hours"], decimals=1),
             *(column(name, custom__hidden=True) for name in hidden),
         ],
-        transformations=[{"id": "merge", "options": {}}], links=links,
+        transformations=[*named("处置人", called=PERSON), {"id": "merge", "options": {}}], links=links,
     )  # fmt: skip
 
 
@@ -231,9 +248,11 @@ def _told(made: Board) -> None:
                     "代码": "code", "说明": "words",
                 },
                 also={"state": f"=~ /^({FAILED}|{GAVE_UP})$/"}, order="time DESC LIMIT 100", table=True,
-            )
+            ),
+            names("person", called=PERSON),
         ],
         width=16, sort={}, narrow=70, keep_time=True, noValue="没有失败的推送",
+        transformations=named("人员", called=PERSON),
         columns=[
             column("Time", displayName="时间", unit=MOMENT), column("渠道", mappings=channels),
             column("结果", mappings=words(DELIVERY_ZH)), column("分组", custom__hidden=True),
@@ -249,8 +268,8 @@ def _all(made: Board) -> None:
     }  # fmt: skip
     made.table(
         "告警记录", "所选时段内发现的最近 500 件告警及其现状；静默的没有通知人。点名称到值班台看全部经过。",
-        [ask(m.ALERT, parts, follow=FOLLOW, order="time DESC LIMIT 500", table=True)],
-        width=24, height=12, sort={}, narrow=60, keep_time=True,
+        [ask(m.ALERT, parts, follow=FOLLOW, order="time DESC LIMIT 500", table=True), names("person", called=PERSON)],
+        width=24, height=12, sort={}, narrow=60, keep_time=True, transformations=named("处置人", called=PERSON),
         columns=[
             column("Time", displayName="发现时间", unit=MOMENT), *standing(),
             column("原因", mappings=words(CAUSE_ZH)),

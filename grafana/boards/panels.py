@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from grafana.boards.queries import DATASOURCES, Json, choices
+from grafana.boards.queries import DATASOURCES, ID_AND_NAME, Json, choices
 from schemas import measurements as m
 
 BLUE, GREY = "#5794F2", "#8F8F8F"
@@ -81,22 +81,22 @@ def matrix(rows: str, columns: str, value: str, how: str, *, order: str = "") ->
     ]
 
 
-def named(*columns: str, ref: str = "N") -> list[Json]:
+def named(*columns: str, ref: str = "N", called: tuple[str, str] = ID_AND_NAME) -> list[Json]:
     """Transformations: columns of ids show names instead, those of the query ``ref`` (``queries.names``).
 
     A value mapping that is asked for: the value stays the id, which a link passes on as ``${__value.raw}``. Without
     an answer the ids are shown. Once a panel: what comes out has forgotten its query. Where the names are the only
-    answer, they come out themselves: so rows with an 编号 go.
+    answer, they come out themselves: so rows with an 编号, or what it is ``called``, go.
     """
     mappings = [
         {"fieldName": name, "handlerKey": f"mappings.{key}", "reducerId": "allValues"}
-        for name, key in (("编号", "value"), ("名称", "text"))
+        for name, key in zip(called, ("value", "text"), strict=True)
     ]
     matcher = {"id": "byRegexp", "options": f"/^({'|'.join(columns)})$/"}
     return [
         {"id": "configFromData", "options": {"configRefId": ref, "mappings": mappings, "applyTo": matcher}},
-        _rows("exclude", "编号"),
-        _without("编号", "名称"),
+        _rows("exclude", called[0]),
+        _without(*called),
     ]
 
 

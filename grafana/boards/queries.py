@@ -149,7 +149,16 @@ def ask(
     }  # fmt: skip
 
 
-def names(kind: str, ref: str = "N", *, also: dict[str, str] | None = None, more: dict[str, str] | None = None) -> Json:
+ID_AND_NAME = ("编号", "名称")
+"""Columns of ids and their names, where the panel has no others of these names."""
+PERSON = ("人员编号", "姓名")
+"""The same of people."""
+
+
+def names(
+    kind: str, ref: str = "N", *, also: dict[str, str] | None = None, more: dict[str, str] | None = None,
+    called: tuple[str, str] = ID_AND_NAME,
+) -> Json:  # fmt: skip
     """What people call the ids of a kind, in the order of the registry: columns 编号 and 名称, and ``more``.
 
     Args:
@@ -157,8 +166,9 @@ def names(kind: str, ref: str = "N", *, also: dict[str, str] | None = None, more
         ref: letter of the query in its panel.
         also: fields that must be so: ``{"of": "= '$enterprise'"}``.
         more: further columns, and their fields.
+        called: the two columns.
     """
-    asked = {"名称": "last(name)", "编号": "id", **(more or {})}
+    asked = {called[1]: "last(name)", called[0]: "id", **(more or {})}
     made = _places(asked, kind, also, around=", ".join(f'"{name}"' for name in asked), table=True, ref=ref)
     return made | {"query": made["query"] + " ORDER BY time DESC"}
 

@@ -55,7 +55,9 @@ LISTED = {
 }
 """What each variable offers; places as the registry has them, sections along the river."""
 NAMES = {
-    row["id"]: row["name"] for kind in ("area", "group", "section", "enterprise", "outlet") for row in DISTRICT[kind]
+    row["id"]: row["name"]
+    for kind in ("area", "group", "section", "enterprise", "outlet", "person")
+    for row in DISTRICT[kind]
 }
 LISTED_ON = {"water.json": {"edition": ["GB 3838-2002", "GB/T 14848-2017"]}}
 """Where a board's variable is another's."""
@@ -208,8 +210,9 @@ def test_every_id_on_a_panel_has_a_name(influxdb: InfluxDB, bucket: str, name: s
         return
     (target,) = asked
     rows = answer(influxdb, bucket, target)
-    assert rows and len({row["编号"] for row in rows}) == len(rows)
-    assert all(row["名称"] == NAMES.get(row["编号"], row["名称"]) and row["名称"] != row["编号"] for row in rows)
+    of, name = ("人员编号", "姓名") if "人员编号" in rows[0] else ("编号", "名称")
+    assert len({row[of] for row in rows}) == len(rows)
+    assert all(row[name] == NAMES.get(row[of], row[name]) and row[name] != row[of] for row in rows)
 
 
 def test_a_range_over_a_change_of_edition_has_no_hole(influxdb: InfluxDB) -> None:

@@ -46,6 +46,8 @@ def test_whatever_has_an_id_and_a_name_is_there_as_in_the_file() -> None:
         assert list(of(kind, made)) == [row["id"] for row in FILE[table]]
     areas = {i: (f["name"], f["of"]) for kind in ("district", "township") for i, f in of(kind, made).items()}
     assert areas == {row["id"]: (row["name"], row.get("within", "")) for row in FILE["area"]}
+    people = {i: (f["name"], f["of"]) for i, f in of("person", made).items()}
+    assert people == {row["id"]: (row["name"], row.get("enterprise", "")) for row in FILE["person"]}
     stations = {row["id"]: row["name"] for row in FILE["station"]}
     assert {i: f["name"] for i, f in of("station", made).items()} == stations
     assert set(of("group", made)) == {row["id"] for row in FILE["group"]} | {row["id"] for row in FILE["enterprise"]}
